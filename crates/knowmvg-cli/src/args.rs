@@ -1,0 +1,324 @@
+//! The arguments as types; nothing is opened here.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum, value_parser};
+use knowmvg::train::compose::TextLevel;
+use knowmvg::train::corpus::{Split, Tier};
+
+/// What `--version` prints after the name.
+const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), "\nResearch software, not a medical device. Not for diagnosis.");
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the work failed
+  2  the arguments are wrong
+  3  an input file cannot be read, or is not what it should be
+  4  the model is missing or broken
+  5  a batch is finished, and some of its rows were skipped
+
+Results go to standard output; progress, warnings and errors go to standard error.
+The number of threads is RAYON_NUM_THREADS, or that of the cores.
+
+Without --model, the model is the first of these folders that has knowmvg.config.json:
+  models/ beside the program or in a folder above it
+  models/ in the current folder or in one above it
+  $XDG_DATA_HOME/knowmvg/models, by default ~/.local/share/knowmvg/models
+
+Research software, not a medical device. Not for diagnosis.";
+
+const MODEL_HELP: &str = "Folder of the model; `knowmvg --help` says where it is found without this";
+
+/// Finds what a report says on the image it describes
+///
+/// A frontal chest radiograph and its report go in. Every finding of the report comes out with the
+/// boxes that show it, a confidence, and the knowledge that guided the search.
+#[derive(Debug, Parser)]
+#[command(name = "knowmvg", version = VERSION, after_help = EXIT_CODES, arg_required_else_help = true, verbatim_doc_comment)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// A phrase with at least one word in it.
+fn words(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("expected words, found none") } else { Ok(text.to_owned()) }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Ground a report, or single phrases, on an image
+    Ground(GroundArgs),
+    /// Say what the knowledge base makes of a phrase
+    Knowledge(KnowledgeArgs),
+    /// Say what is installed, or time it
+    Info(InfoArgs),
+    /// Train a model from a recipe
+    Train(TrainArgs),
+    /// Score the model on a corpus, beside guesses that see no image
+    Eval(EvalArgs),
+    /// Write a corpus of made-up radiographs
+    Synth(SynthArgs),
+}
+
+const GROUND_HELP: &str = "\
+Examples:
+  knowmvg ground chest.dcm --report report.txt
+  knowmvg ground chest.png --phrase 'nodule in the right upper lobe' --overlay overlay.png
+  knowmvg ground chest.dcm --report - --json < report.txt
+  knowmvg ground --batch studies.jsonl --out groundings.jsonl
+
+Boxes are in pixels of the stored image, x to the right and y down. The left of the image is the
+patient's right. Findings that the report denies are listed and get no box.
+
+A row of --batch is one of
+  {\"id\": \"7\", \"image\": \"a.png\", \"report\": \"...\"}
+  {\"id\": \"7\", \"image\": \"a.png\", \"phrases\": [\"...\"]}
+with image paths relative to the folder of the file. The results have the same ids. A batch that was
+interrupted goes on where it stopped: ids that are already in --out are left alone. A row that cannot
+be grounded is reported and skipped (exit code 5). Rows about one image are faster together.";
+
+/// `knowmvg ground`
+#[derive(Debug, clap::Args)]
+#[command(after_help = GROUND_HELP)]
+#[command(group(ArgGroup::new("words").args(["report", "phrases"]).multiple(true)))]
+#[command(group(ArgGroup::new("subject").args(["image", "batch"]).required(true)))]
+pub struct GroundArgs {
+    /// DICOM, PNG or JPEG file of a frontal chest radiograph
+    #[arg(value_name = "IMAGE", requires = "words")]
+    pub image: Option<PathBuf>,
+    /// Report as UTF-8 text, at most 1 MiB; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Phrase to ground; may be given several times
+    #[arg(long = "phrase", value_name = "TEXT", value_parser = words)]
+    pub phrases: Vec<String>,
+    /// Print the result as JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Write a picture of the boxes as PNG
+    #[arg(long, value_name = "PNG")]
+    pub overlay: Option<PathBuf>,
+    /// Write the boxes as SVG, with the radiograph inside
+    #[arg(long, value_name = "SVG")]
+    pub svg: Option<PathBuf>,
+    /// Write the result as JSON; with --batch, one result a line
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write what guided each phrase into a folder: prior and attention as PNG, knowledge as JSON
+    #[arg(long, value_name = "DIR")]
+    pub explain: Option<PathBuf>,
+    /// Ground every row of a JSON Lines file
+    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain"])]
+    pub batch: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
+    pub model: Option<PathBuf>,
+}
+
+/// `knowmvg knowledge`
+#[derive(Debug, clap::Args)]
+pub struct KnowledgeArgs {
+    /// A finding with or without its place, e.g. 'left basal effusion'
+    #[arg(value_parser = words)]
+    pub phrase: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `knowmvg info`
+#[derive(Debug, clap::Args)]
+pub struct InfoArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Time a part of the program on a made-up image instead
+    #[arg(long, value_name = "PART")]
+    pub bench: Option<Bench>,
+    /// Timed calls of the benchmark, after two others
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "bench", value_parser = value_parser!(u32).range(1..))]
+    pub repeats: u32,
+    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
+    pub model: Option<PathBuf>,
+}
+
+/// What to time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Bench {
+    /// The image encoder alone, at 448 pixels
+    Tower,
+    /// An image with its lungs, the first phrase, and further phrases
+    Ground,
+}
+
+/// `knowmvg train`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Paths in the recipe are relative to the recipe. The output folder gets log.jsonl, tensorboard/, a
+checkpoint after every epoch, and at the end model/, which --model of the other commands takes.")]
+pub struct TrainArgs {
+    /// The recipe, a TOML file; see runs/
+    pub config: PathBuf,
+    /// Go on from the checkpoint in the output folder
+    #[arg(long)]
+    pub resume: bool,
+    /// Use another seed than the recipe's
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// `knowmvg eval`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A phrase counts if only one box of its image fits its words. Beside the model stand two guesses on
+the same phrases: the prior, which knows the lungs that were found and nothing else of the image, and
+the floor, the best constant box of each label (with --text zone: of each label, side and zone) on
+the training split. Intervals hold 95 % of 2,000 means over resampled patients.")]
+pub struct EvalArgs {
+    /// Folder with annotations.jsonl and the images it names
+    pub corpus: PathBuf,
+    /// Part of the corpus
+    #[arg(long, default_value = "test")]
+    pub split: SplitArg,
+    /// Only images whose licence is of this tier
+    #[arg(long)]
+    pub tier: Option<TierArg>,
+    /// What the phrases say: the finding, or the finding with side and zone
+    #[arg(long, default_value = "class")]
+    pub text: TextArg,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write every phrase with its boxes and scores, one JSON object a line
+    #[arg(long, value_name = "JSONL")]
+    pub predictions: Option<PathBuf>,
+    /// Score lungs and heart too
+    #[arg(long)]
+    pub anatomy: bool,
+    /// At most so many images, evenly spread over the corpus
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Seed of the resampling
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
+    pub model: Option<PathBuf>,
+}
+
+/// Part of a corpus.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SplitArg {
+    /// What weights and priors were estimated on
+    Train,
+    /// What training stopped on and confidences were fitted on
+    Val,
+    /// What nothing was tuned on
+    Test,
+}
+
+impl From<SplitArg> for Split {
+    fn from(arg: SplitArg) -> Self {
+        match arg {
+            SplitArg::Train => Self::Train,
+            SplitArg::Val => Self::Val,
+            SplitArg::Test => Self::Test,
+        }
+    }
+}
+
+/// Licence of an image.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TierArg {
+    /// May train weights that are given away
+    Open,
+    /// May only be measured on
+    Research,
+}
+
+impl From<TierArg> for Tier {
+    fn from(arg: TierArg) -> Self {
+        match arg {
+            TierArg::Open => Self::Open,
+            TierArg::Research => Self::Research,
+        }
+    }
+}
+
+/// What phrases say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextArg {
+    /// The finding
+    Class,
+    /// The finding with its side and zone, taken from the true box
+    Zone,
+}
+
+impl From<TextArg> for TextLevel {
+    fn from(arg: TextArg) -> Self {
+        match arg {
+            TextArg::Class => Self::Class,
+            TextArg::Zone => Self::Zone,
+        }
+    }
+}
+
+/// `knowmvg synth`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The corpus can be trained and evaluated on to try the program out. Numbers measured on it say nothing
+about patients.")]
+pub struct SynthArgs {
+    /// Folder of the corpus; it must not hold one yet
+    pub folder: PathBuf,
+    /// Number of images, 3 to 1,000,000
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub images: usize,
+    /// Width and height in pixels, 64 to 2,048
+    #[arg(long, value_name = "PX", default_value_t = 512)]
+    pub size: u32,
+    /// The same seed makes the same corpus
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("knowmvg").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn an_image_needs_words_and_a_batch_brings_its_own() {
+        assert!(parse("ground a.png --report r.txt --phrase mass --phrase nodule --json --out o.json").is_ok());
+        assert!(parse("ground a.png --phrase mass").is_ok());
+        assert!(parse("ground --batch in.jsonl --out out.jsonl").is_ok());
+        let wrong = [
+            "ground",
+            "ground a.png",
+            "ground --report r.txt",
+            "ground --batch in.jsonl",
+            "ground a.png --batch in.jsonl --out out.jsonl",
+            "ground --batch in.jsonl --out out.jsonl --phrase mass",
+            "ground --batch in.jsonl --out out.jsonl --json",
+            "eval corpus --limit 0",
+            "info --repeats 3",
+        ];
+        for line in wrong {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        assert!(Args::try_parse_from(["knowmvg", "ground", "a.png", "--phrase", " "]).is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! The binary `knowmvg`: arguments to a call of the library, and its result to the terminal and to files.
+
+mod args;
+mod batch;
+mod batch_row;
+mod bench;
+mod eval;
+mod eval_table;
+mod explain;
+mod failure;
+mod files;
+mod ground;
+mod ground_table;
+mod info;
+mod knowledge;
+mod machine;
+mod model_folder;
+mod output;
+mod progress;
+mod svg;
+mod synth;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Verb};
+
+fn main() -> ExitCode {
+    let done = match Args::parse().verb {
+        Verb::Ground(args) if args.batch.is_some() => batch::run(&args),
+        Verb::Ground(args) => ground::run(&args),
+        Verb::Knowledge(args) => knowledge::run(&args),
+        Verb::Info(args) => info::run(&args),
+        Verb::Train(args) => train::run(&args),
+        Verb::Eval(args) => eval::run(&args),
+        Verb::Synth(args) => synth::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprint!("{failure}");
+            failure.exit.code()
+        }
+    }
+}

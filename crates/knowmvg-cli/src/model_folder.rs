@@ -1,0 +1,141 @@
+//! Where the model is: a folder with [`MARKER`].
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use knowmvg::grounder::{Grounder, GrounderError};
+
+use crate::failure::{Exit, Failure};
+
+/// The file that makes a folder a model folder.
+pub const MARKER: &str = "knowmvg.config.json";
+/// Name of a model folder that is found without being named.
+const NAME: &str = "models";
+
+/// Finds and loads the model.
+pub fn load(given: Option<&Path>) -> Result<(PathBuf, Grounder), Failure> {
+    let folder = find(given, &Places::of_this_process())?;
+    let grounder = Grounder::load(&folder).map_err(|e| broken(&folder, e))?;
+    Ok((folder, grounder))
+}
+
+/// Finds the folder.
+pub fn locate(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    find(given, &Places::of_this_process())
+}
+
+/// The files are there and don't hold a model.
+pub fn broken(folder: &Path, error: GrounderError) -> Failure {
+    let fix = "restore the files of the model folder from the release; they belong together and may not be mixed";
+    Failure::about(Exit::Model, "cannot load the model", folder, error).fix(fix)
+}
+
+/// Where a search begins.
+#[derive(Debug, Default)]
+struct Places {
+    executable: Option<PathBuf>,
+    current: Option<PathBuf>,
+    /// `$XDG_DATA_HOME`, or what stands for it.
+    data_home: Option<PathBuf>,
+}
+
+impl Places {
+    fn of_this_process() -> Self {
+        let set = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        Self {
+            executable: env::current_exe().ok(),
+            current: env::current_dir().ok(),
+            data_home: set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share"))),
+        }
+    }
+
+    /// Every folder that may be the model's, nearest first, each once.
+    fn candidates(&self) -> Vec<PathBuf> {
+        let above =
+            |path: Option<&Path>| path.into_iter().flat_map(Path::ancestors).map(|p| p.join(NAME)).collect::<Vec<_>>();
+        let beside_executable = above(self.executable.as_deref().and_then(Path::parent));
+        let installed = self.data_home.iter().map(|home| home.join("knowmvg").join(NAME));
+        let mut found: Vec<PathBuf> = Vec::new();
+        for candidate in beside_executable.into_iter().chain(above(self.current.as_deref())).chain(installed) {
+            if !found.contains(&candidate) {
+                found.push(candidate);
+            }
+        }
+        found
+    }
+}
+
+fn find(given: Option<&Path>, places: &Places) -> Result<PathBuf, Failure> {
+    let candidates = given.map_or_else(|| places.candidates(), |folder| vec![folder.to_owned()]);
+    let found = candidates.iter().find(|folder| folder.join(MARKER).is_file());
+    found.cloned().ok_or_else(|| missing(&candidates))
+}
+
+fn missing(candidates: &[PathBuf]) -> Failure {
+    let looked: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
+    let what = format!("expected a model folder with {MARKER}, found none in {}", looked.join(", "));
+    Failure::new(Exit::Model, what).fix("name the folder with --model DIR, or put it beside the program as `models`")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// `<temporary>/{bin/release, here/below, data/knowmvg/models}`, without any model.
+    fn tree(name: &str) -> (PathBuf, Places) {
+        let root = env::temp_dir().join(format!("knowmvg-places-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        for folder in ["bin/release", "here/below", "data/knowmvg/models"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let places = Places {
+            executable: Some(root.join("bin/release/knowmvg")),
+            current: Some(root.join("here/below")),
+            data_home: Some(root.join("data")),
+        };
+        (root, places)
+    }
+
+    fn put_model(folder: &Path) {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join(MARKER), "{}").unwrap();
+    }
+
+    #[test]
+    fn the_nearest_folder_wins() {
+        let (root, places) = tree("nearest");
+        for folder in ["data/knowmvg/models", "here/models", "bin/models", "bin/release/models"] {
+            put_model(&root.join(folder));
+            assert_eq!(find(None, &places).unwrap(), root.join(folder));
+        }
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_named_folder_is_the_only_one_that_is_looked_at() {
+        let (root, places) = tree("named");
+        put_model(&root.join("bin/release/models"));
+        let named = root.join("here");
+        let failure = find(Some(&named), &places).unwrap_err();
+        assert_eq!(failure.exit, Exit::Model);
+        assert!(failure.to_string().contains(&named.display().to_string()));
+        put_model(&named);
+        assert_eq!(find(Some(&named), &places).unwrap(), named);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_search_in_vain_says_where_it_looked() {
+        let (root, places) = tree("vain");
+        // A folder without the marker does not count.
+        fs::create_dir_all(root.join("bin/release/models")).unwrap();
+        let places = Places { current: None, ..places };
+        let text = find(None, &places).unwrap_err().to_string();
+        for folder in ["bin/release/models", "bin/models", "data/knowmvg/models"] {
+            assert!(text.contains(&root.join(folder).display().to_string()), "{text}");
+        }
+        fs::remove_dir_all(root).unwrap();
+    }
+}

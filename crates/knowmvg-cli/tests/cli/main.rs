@@ -1,0 +1,8 @@
+//! Runs the binary as a user does. The model is the one of the repository's `models/`.
+
+mod bad_inputs;
+mod batch;
+mod corpus;
+mod ground;
+mod help;
+mod ran;

@@ -1,0 +1,525 @@
+//! `GreyImage + phrases -> Grounding`: a loaded model, and a session per image.
+//!
+//! The image is encoded once per [`Session`]; each further phrase costs milliseconds.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use sha2::{Digest, Sha256};
+
+use crate::calibration::Calibration;
+use crate::decoder::{ANATOMY, Decoder};
+use crate::geometry::{Box2, Image, Map, Model, Thorax};
+use crate::grounding::{
+    AnatomyBox, Assertion, Evidence, GroundedPhrase, Grounding, ImageInfo, ModelInfo, NOTICE, PhraseText, Range2,
+    SCHEMA_VERSION, ScoredBox, Support,
+};
+use crate::image::GreyImage;
+use crate::image::preprocess::{GreyView, prepare};
+use crate::knowledge::{self, Knowledge, KnowledgeBase};
+use crate::model::GroundingModel;
+use crate::model::answer::{Answer, Candidate, answer};
+use crate::model::config::ModelConfig;
+use crate::model::encode::encode;
+use crate::model::input::{Features, ImageInput};
+use crate::model::params;
+use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
+use crate::model::trace::TraceMap;
+use crate::model::vision::{VisionConfig, VisionTower};
+use crate::model::weights::{WeightError, WeightFile, hex};
+use crate::prior::Prior;
+use crate::prior::frame::model_from_typical;
+use crate::prior::table::PriorTable;
+use crate::report::{self, Phrase};
+
+/// Most phrases of one report that are grounded; the others are listed without boxes, with a warning.
+pub const MAX_PHRASES: usize = 256;
+/// Phrases decoded together.
+const PHRASES_PER_PASS: usize = 16;
+/// A query is a box of its own from this presence on.
+const MIN_PRESENCE: f64 = 0.5;
+/// Two boxes of one phrase that overlap this much are one.
+const MAX_OVERLAP: f64 = 0.5;
+/// Attention this many times denser inside the box than on average speaks for the image.
+const ATTENTION_GAIN: f64 = 3.0;
+
+/// Files of a model folder.
+const TOWER: &str = "dinov2-small";
+const DECODER: &str = "knowmvg";
+
+/// Why a model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum GrounderError {
+    /// A file is missing or unreadable.
+    #[error("{source}: {}", path.display())]
+    Io {
+        /// What the system said.
+        source: std::io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file does not hold what it should.
+    #[error("{problem}: {}", path.display())]
+    Format {
+        /// What was expected.
+        problem: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Weights don't fit.
+    #[error("{source}: {}", path.display())]
+    Weights {
+        /// What is wrong with them.
+        source: WeightError,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The image could not be encoded.
+    #[error(transparent)]
+    Vision(#[from] crate::model::vision::VisionError),
+}
+
+/// A loaded model; shared between threads.
+pub struct Grounder {
+    tower: VisionTower,
+    model: GroundingModel,
+    config: ModelConfig,
+    tokenizer: PhraseTokenizer,
+    texts: NodeTexts,
+    priors: PriorTable,
+    anatomy_priors: PriorTable,
+    calibration: Calibration,
+    knowledge: &'static KnowledgeBase,
+    device: Device,
+    sha256: String,
+}
+
+impl Grounder {
+    /// Loads a model folder.
+    ///
+    /// # Errors
+    /// When a file is missing, malformed or does not fit the others.
+    pub fn load(folder: &Path) -> Result<Self, GrounderError> {
+        let tower_path = folder.join(format!("{TOWER}.safetensors"));
+        let weights = |path: &Path| {
+            let path = path.to_owned();
+            move |source| GrounderError::Weights { source, path }
+        };
+        let tower_file = WeightFile::open(&tower_path).map_err(weights(&tower_path))?;
+        let tower_config: VisionConfig = read_json(&folder.join(format!("{TOWER}.config.json")))?;
+        let loader = tower_file.loader().map_err(weights(&tower_path))?;
+        let tower = VisionTower::load(loader, tower_config).map_err(weights(&tower_path))?;
+
+        let config_path = folder.join(format!("{DECODER}.config.json"));
+        let config: ModelConfig = read_json(&config_path)?;
+        config.check().map_err(|problem| GrounderError::Format { problem, path: config_path.clone() })?;
+        let tokenizer_path = folder.join(format!("{DECODER}.tokenizer.json"));
+        let tokenizer = PhraseTokenizer::from_json(&read(&tokenizer_path)?)
+            .map_err(|e| GrounderError::Format { problem: e.to_string(), path: tokenizer_path })?;
+
+        let path = folder.join(format!("{DECODER}.safetensors"));
+        let file = WeightFile::open(&path).map_err(weights(&path))?;
+        let metadata = file.metadata();
+        let format = |problem: &str| GrounderError::Format { problem: problem.into(), path: path.clone() };
+        if metadata.get("tower_sha256") != Some(&tower_file.sha256()) {
+            return Err(format("expected the tower that the decoder was trained with"));
+        }
+        let index =
+            |name: &str| metadata.get(name).cloned().ok_or_else(|| format("expected the metadata of a finished model"));
+        let device = Device::flex();
+        let mut loader = file.loader().map_err(weights(&path))?;
+        let model = GroundingModel::init(&config, tower.config().patch_size, &device);
+        let model = params::load(model, "decoder.", &mut loader);
+        let priors =
+            PriorTable::load(&mut loader, "findings.", &index("findings.prior.index")?).map_err(weights(&path))?;
+        let anatomy_priors =
+            PriorTable::load(&mut loader, "anatomy.", &index("anatomy.prior.index")?).map_err(weights(&path))?;
+        loader.finish().map_err(weights(&path))?;
+        let calibration =
+            metadata.get("calibration").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let knowledge = KnowledgeBase::chest();
+        let texts = NodeTexts::new(knowledge, &tokenizer, config.max_tokens);
+        let sha256 = hex(&Sha256::digest(format!("{} {}", tower_file.sha256(), file.sha256())));
+        Ok(Self {
+            tower,
+            model,
+            config,
+            tokenizer,
+            texts,
+            priors,
+            anatomy_priors,
+            calibration,
+            knowledge,
+            device,
+            sha256,
+        })
+    }
+
+    /// What this is, for results and for `knowmvg info`.
+    pub fn info(&self) -> ModelInfo {
+        ModelInfo {
+            name: self.config.model_type.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            sha256: self.sha256.clone(),
+            knowledge: self.knowledge.manifest().version.clone(),
+        }
+    }
+
+    /// The image encoder.
+    pub fn tower(&self) -> &VisionTower {
+        &self.tower
+    }
+
+    /// Sizes and switches of the decoder.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The decoder with everything it reads.
+    pub fn decoder(&self) -> Decoder<'_> {
+        Decoder {
+            model: &self.model,
+            config: &self.config,
+            tokenizer: &self.tokenizer,
+            texts: &self.texts,
+            priors: &self.priors,
+            anatomy_priors: &self.anatomy_priors,
+            knowledge: self.knowledge,
+            patch_size: self.tower.config().patch_size,
+            device: &self.device,
+        }
+    }
+
+    /// How scores become confidences.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// Encodes an image and finds its lungs.
+    ///
+    /// # Errors
+    /// When the tower refuses the configured side.
+    pub fn session(&self, image: &GreyImage) -> Result<Session<'_>, GrounderError> {
+        let view = GreyView { width: image.width(), height: image.height(), pixels: image.pixels() };
+        let prepared = prepare(view, self.config.image_side);
+        let features = encode(&self.tower, &prepared)?;
+        let found = self.decoder().anatomy(&[&features]).remove(0);
+        let mut warnings = image.source().warnings.clone();
+        if found.model_from_thorax.is_none() {
+            warnings.push("no plausible pair of lungs was found; is this a frontal chest radiograph? A typical position was assumed".into());
+        }
+        let image_from_model = prepared.model_from_image.inverse();
+        let bounds = Box2::from_xyxy([0.0, 0.0, f64::from(image.width()), f64::from(image.height())])
+            .expect("sides are not negative");
+        Ok(Session {
+            grounder: self,
+            features,
+            model_from_thorax: found.model_from_thorax.unwrap_or_else(model_from_typical),
+            anatomy: found.answers,
+            frame: Frame { image_from_model, bounds },
+            info: image.info(),
+            warnings,
+        })
+    }
+
+    /// Grounds a report, and phrases beside it, on an image.
+    ///
+    /// # Errors
+    /// When the tower refuses the configured side.
+    pub fn ground(
+        &self,
+        image: &GreyImage,
+        report: Option<&str>,
+        phrases: &[String],
+    ) -> Result<Grounding, GrounderError> {
+        let session = self.session(image)?;
+        let mut asked: Vec<Asked> = report
+            .map(|text| report::phrases(text, self.knowledge))
+            .unwrap_or_default()
+            .into_iter()
+            .map(Asked::from_report)
+            .collect();
+        asked.extend(phrases.iter().map(|text| Asked::from_user(report::query(text, self.knowledge))));
+        Ok(session.grounding(asked))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, GrounderError> {
+    std::fs::read(path).map_err(|source| GrounderError::Io { source, path: path.to_owned() })
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, GrounderError> {
+    serde_json::from_slice(&read(path)?)
+        .map_err(|e| GrounderError::Format { problem: e.to_string(), path: path.to_owned() })
+}
+
+/// A phrase to ground and whether its span points into a report.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    phrase: Phrase,
+    in_report: bool,
+}
+
+impl Asked {
+    /// Its span points into the report.
+    pub fn from_report(phrase: Phrase) -> Self {
+        Self { phrase, in_report: true }
+    }
+
+    /// The user typed it.
+    pub fn from_user(phrase: Phrase) -> Self {
+        Self { phrase, in_report: false }
+    }
+}
+
+/// One encoded image, ready for any number of phrases.
+pub struct Session<'g> {
+    grounder: &'g Grounder,
+    features: Features,
+    model_from_thorax: Map<Model, Thorax>,
+    anatomy: Vec<Answer>,
+    frame: Frame,
+    info: ImageInfo,
+    warnings: Vec<String>,
+}
+
+/// Takes boxes from the square to the stored pixels.
+struct Frame {
+    image_from_model: Map<Image, Model>,
+    bounds: Box2<Image>,
+}
+
+impl Frame {
+    fn in_image(&self, bounds: &Box2<Model>) -> Box2<Image> {
+        self.image_from_model.apply(bounds).clamped(&self.bounds)
+    }
+
+    /// Laplace scale of the four edges in pixels, from that of centre and size in sizes of the box: an edge is the
+    /// centre plus or minus half the size, and independent scales add in squares.
+    fn spread(&self, candidate: &Candidate) -> [f64; 4] {
+        let bounds = self.image_from_model.apply(&candidate.bounds);
+        let [cx, cy, width, height] = candidate.relative_spread;
+        let x = cx.hypot(width / 2.0) * bounds.width();
+        let y = cy.hypot(height / 2.0) * bounds.height();
+        [x, y, x, y]
+    }
+}
+
+/// Maps of one phrase for `--explain`, each a square over the whole picture that the network saw.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// The spatial prior, `[grid * grid]`.
+    pub prior: Vec<f32>,
+    /// Global attention of the first box, `[grid * grid]`.
+    pub global: Vec<f32>,
+    /// Local attention of the first box inside its window, `[window * window]`; empty with the local stage off.
+    pub local: Vec<f32>,
+    /// The window, on the square; `None` for a decoder of one layer, whose windows lie around the prior box.
+    pub window: Option<[f64; 4]>,
+    /// Patches along one side of `prior` and `global`.
+    pub grid: usize,
+    /// Samples along one side of `local`.
+    pub window_side: usize,
+}
+
+impl Session<'_> {
+    /// Lungs and heart in pixels of the stored image.
+    pub fn anatomy(&self) -> Vec<AnatomyBox> {
+        let boxes = ANATOMY.iter().zip(&self.anatomy);
+        boxes
+            .map(|(name, answer)| {
+                let first = &answer.candidates[0];
+                let confidence = self.grounder.calibration.confidence(first.presence, &first.relative_spread);
+                AnatomyBox { name: (*name).into(), box_in_image: self.frame.in_image(&first.bounds), confidence }
+            })
+            .collect()
+    }
+
+    /// Grounds phrases that were asked for.
+    pub fn grounding(&self, mut asked: Vec<Asked>) -> Grounding {
+        let mut warnings = self.warnings.clone();
+        if asked.len() > MAX_PHRASES {
+            warnings.push(format!(
+                "expected at most {MAX_PHRASES} phrases, found {}; the others were left out",
+                asked.len()
+            ));
+            asked.truncate(MAX_PHRASES);
+        }
+        Grounding {
+            schema_version: SCHEMA_VERSION.into(),
+            notice: NOTICE.into(),
+            id: None,
+            image: self.info.clone(),
+            anatomy: self.anatomy(),
+            findings: self.phrases(&asked),
+            warnings,
+            model: self.grounder.info(),
+        }
+    }
+
+    fn phrases(&self, asked: &[Asked]) -> Vec<GroundedPhrase> {
+        let prepared: Vec<Prepared> = asked.iter().map(|a| self.prepare(&a.phrase)).collect();
+        let wanted: Vec<usize> =
+            (0..asked.len()).filter(|i| self.is_groundable(&asked[*i].phrase, &prepared[*i].linked)).collect();
+        let mut answers: Vec<Option<Answer>> = vec![None; asked.len()];
+        for chunk in wanted.chunks(PHRASES_PER_PASS) {
+            let batch = chunk.iter().map(|i| (&asked[*i].phrase, &prepared[*i]));
+            for (i, answer) in chunk.iter().zip(self.decode(batch, &mut ())) {
+                answers[*i] = Some(answer);
+            }
+        }
+        asked
+            .iter()
+            .zip(&prepared)
+            .zip(&answers)
+            .map(|((asked, prepared), answer)| self.grounded(asked, prepared, answer.as_ref()))
+            .collect()
+    }
+
+    fn prepare(&self, phrase: &Phrase) -> Prepared {
+        let linked = knowledge::link(phrase, self.grounder.knowledge);
+        let prior = self.grounder.decoder().prior(phrase, &linked);
+        Prepared { linked, prior }
+    }
+
+    /// A denied finding has no box; nor has one that the knowledge base says can't be boxed.
+    fn is_groundable(&self, phrase: &Phrase, linked: &Knowledge) -> bool {
+        let finding = linked.finding.as_deref().and_then(|id| self.grounder.knowledge.finding(id));
+        phrase.assertion != Assertion::Absent && finding.is_none_or(|f| f.groundable)
+    }
+
+    fn decode<'p>(
+        &self,
+        batch: impl Iterator<Item = (&'p Phrase, &'p Prepared)>,
+        trace: &mut impl crate::model::trace::Trace,
+    ) -> Vec<Answer> {
+        let decoder = self.grounder.decoder();
+        let grid = self.features.grid;
+        let phrases = batch
+            .map(|(phrase, prepared)| decoder.input(phrase, &prepared.prior, &self.model_from_thorax, grid))
+            .collect();
+        let image = ImageInput { features: &self.features, model_from_thorax: self.model_from_thorax, phrases };
+        let (config, texts) = (&self.grounder.config, &self.grounder.texts);
+        answer(&self.grounder.model, config, &[image], texts, decoder.patch_size, &self.grounder.device, trace)
+            .remove(0)
+    }
+
+    fn grounded(&self, asked: &Asked, prepared: &Prepared, answer: Option<&Answer>) -> GroundedPhrase {
+        let phrase = &asked.phrase;
+        let kept = answer.map(|a| separate(&a.candidates)).unwrap_or_default();
+        let calibration = &self.grounder.calibration;
+        let mut boxes: Vec<ScoredBox> = kept
+            .iter()
+            .map(|c| ScoredBox {
+                box_in_image: self.frame.in_image(&c.bounds),
+                confidence: calibration.confidence(c.presence, &c.relative_spread),
+                spread: self.frame.spread(c),
+            })
+            .collect();
+        boxes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let blind = prepared.prior.on_image(&self.model_from_thorax, 1).reference;
+        let first = kept.first();
+        let attention = answer.zip(first).map(|(a, c)| share_inside(&a.global_map, self.features.grid, &c.bounds));
+        GroundedPhrase {
+            phrase: PhraseText {
+                text: phrase.text.clone(),
+                span: asked.in_report.then(|| Range2::from(phrase.span.clone())),
+            },
+            assertion: phrase.assertion,
+            finding: prepared.linked.finding.clone(),
+            side: phrase.side.or(prepared.linked.side),
+            boxes,
+            evidence: Evidence {
+                knowledge: prepared.linked.matches.clone(),
+                prior_box: answer.map(|_| self.frame.in_image(&blind)),
+                prior_source: answer.map(|_| prepared.prior.source.clone()),
+                support: first.zip(attention).map_or(Support::None, |(c, inside)| support(c, inside)),
+                attention_in_box: attention,
+                knowledge_gate: answer.map(|a| a.knowledge_gate),
+            },
+        }
+    }
+
+    /// The maps behind one phrase's first box; `None` if it is not groundable.
+    pub fn explain(&self, asked: &Asked) -> Option<Explanation> {
+        let prepared = self.prepare(&asked.phrase);
+        if !self.is_groundable(&asked.phrase, &prepared.linked) {
+            return None;
+        }
+        let mut trace = TraceMap::default();
+        let answer = self.decode(std::iter::once((&asked.phrase, &prepared)), &mut trace).remove(0);
+        let grid = self.features.grid;
+        let (query, last) = (answer.candidates[0].query, self.grounder.config.layers - 1);
+        let window_side = self.grounder.config.window;
+        let local = trace.entries.get(&format!("layers.{last}.local_map"));
+        let local =
+            local.map(|(_, values)| values[query * window_side * window_side..][..window_side * window_side].to_vec());
+        let entered = last.checked_sub(1).and_then(|layer| trace.entries.get(&format!("layers.{layer}.boxes")));
+        let window = entered.map(|(_, values)| {
+            let scale = self.grounder.config.window_scale;
+            let b: [f64; 4] = std::array::from_fn(|i| f64::from(values[query * 4 + i]));
+            [b[0] - b[2] * scale / 2.0, b[1] - b[3] * scale / 2.0, b[0] + b[2] * scale / 2.0, b[1] + b[3] * scale / 2.0]
+        });
+        Some(Explanation {
+            prior: prepared.prior.on_image(&self.model_from_thorax, grid).map,
+            global: answer.global_map,
+            local: local.unwrap_or_default(),
+            window,
+            grid,
+            window_side,
+        })
+    }
+
+    /// A map over the square, cut to the part that the stored image covers and resampled to `cols x rows`.
+    pub fn map_on_image(
+        &self,
+        map: &[f32],
+        side: usize,
+        window: Option<[f64; 4]>,
+        [cols, rows]: [usize; 2],
+    ) -> Vec<f32> {
+        let model_from_image = self.frame.image_from_model.inverse();
+        let [x0, y0, x1, y1] = window.unwrap_or([0.0, 0.0, 1.0, 1.0]);
+        let (width, height) = (self.frame.bounds.width(), self.frame.bounds.height());
+        let value = |col: usize, row: usize| {
+            let [x, y] = model_from_image
+                .apply_point([(col as f64 + 0.5) / cols as f64 * width, (row as f64 + 0.5) / rows as f64 * height]);
+            let (u, v) = ((x - x0) / (x1 - x0), (y - y0) / (y1 - y0));
+            let is_inside = (0.0..1.0).contains(&u) && (0.0..1.0).contains(&v);
+            if is_inside { map[(v * side as f64) as usize * side + (u * side as f64) as usize] } else { 0.0 }
+        };
+        (0..rows).flat_map(|row| (0..cols).map(move |col| (col, row))).map(|(col, row)| value(col, row)).collect()
+    }
+}
+
+/// What is known about a phrase before the image is looked at.
+struct Prepared {
+    linked: Knowledge,
+    prior: Prior,
+}
+
+/// Candidates that are boxes of their own: present enough and apart from better ones; the best one always.
+fn separate(candidates: &[Candidate]) -> Vec<&Candidate> {
+    let mut kept: Vec<&Candidate> = Vec::new();
+    for candidate in candidates {
+        let is_new = kept.iter().all(|k| k.bounds.iou(&candidate.bounds) < MAX_OVERLAP);
+        if kept.is_empty() || (candidate.presence >= MIN_PRESENCE && is_new) {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+/// Share of a distribution over patches whose centres lie inside a box.
+fn share_inside(map: &[f32], grid: usize, bounds: &Box2<Model>) -> f64 {
+    let centre = |i: usize| (i as f64 + 0.5) / grid as f64;
+    let inside = map.iter().enumerate().filter(|(i, _)| bounds.contains([centre(i % grid), centre(i / grid)]));
+    inside.map(|(_, v)| f64::from(*v)).sum::<f64>().clamp(0.0, 1.0)
+}
+
+/// The image speaks for a box that is present and gathers the attention; otherwise the prior alone does.
+fn support(candidate: &Candidate, attention_inside: f64) -> Support {
+    let gathered = attention_inside >= (ATTENTION_GAIN * candidate.bounds.area()).min(0.9);
+    let is_present = candidate.presence >= MIN_PRESENCE;
+    if is_present && gathered { Support::Image } else { Support::Prior }
+}

@@ -1,0 +1,89 @@
+//! Decoder output to plain values: boxes on the square, best first. Nothing after this file sees a tensor.
+
+use burn::tensor::Device;
+
+use super::config::ModelConfig;
+use super::input::{ImageInput, collate};
+use super::tokenizer::NodeTexts;
+use super::trace::{Trace, values};
+use super::{GroundingModel, GroundingOutput};
+use crate::geometry::{Box2, Model};
+
+/// One box that the decoder proposes for a phrase.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// On the square.
+    pub bounds: Box2<Model>,
+    /// Probability that this query shows the phrase, in `[0, 1]`.
+    pub presence: f64,
+    /// Laplace scale of centre and size, in sizes of the box.
+    pub relative_spread: [f64; 4],
+    /// Which query proposed it.
+    pub query: usize,
+}
+
+/// What the decoder says of one phrase.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// All queries, most present first.
+    pub candidates: Vec<Candidate>,
+    /// How far the knowledge gate opened.
+    pub knowledge_gate: f64,
+    /// Global attention of the first candidate in the last layer, `[grid * grid]`.
+    pub global_map: Vec<f32>,
+}
+
+/// Grounds the phrases of a batch of images.
+pub fn answer(
+    model: &GroundingModel,
+    config: &ModelConfig,
+    images: &[ImageInput],
+    texts: &NodeTexts,
+    patch_size: usize,
+    device: &Device,
+    trace: &mut impl Trace,
+) -> Vec<Vec<Answer>> {
+    let input = collate(images, texts, config, patch_size, device);
+    let output = model.forward(input, config, trace);
+    let counts: Vec<usize> = images.iter().map(|i| i.phrases.len()).collect();
+    read(&output, config.queries, &counts)
+}
+
+fn read(output: &GroundingOutput, queries: usize, counts: &[usize]) -> Vec<Vec<Answer>> {
+    let last = output.layers.last().expect("a decoder has layers");
+    let map = output.global_maps.last().expect("a decoder has layers");
+    let [_, rows, patches] = map.dims();
+    let phrases = rows / queries;
+    let (boxes, presence, spread) = (values(&last.boxes), values(&last.presence_logits), values(&last.log_spread));
+    let (maps, gates) = (values(map), values(&output.knowledge_gate));
+    let answer = |image: usize, phrase: usize| {
+        let first = (image * phrases + phrase) * queries;
+        let mut candidates: Vec<Candidate> = (0..queries)
+            .map(|query| {
+                let at = (first + query) * 4..(first + query) * 4 + 4;
+                candidate(&boxes[at.clone()], presence[first + query], &spread[at], query)
+            })
+            .collect();
+        candidates.sort_by(|a, b| b.presence.total_cmp(&a.presence).then(a.query.cmp(&b.query)));
+        let looked = (first + candidates[0].query) * patches;
+        Answer {
+            global_map: maps[looked..looked + patches].to_vec(),
+            knowledge_gate: f64::from(gates[image * phrases + phrase]),
+            candidates,
+        }
+    };
+    counts.iter().enumerate().map(|(image, count)| (0..*count).map(|phrase| answer(image, phrase)).collect()).collect()
+}
+
+fn candidate(bounds: &[f32], presence_logit: f32, log_spread: &[f32], query: usize) -> Candidate {
+    let square = Box2::from_xyxy([0.0, 0.0, 1.0, 1.0]).expect("a constant box");
+    let cxcywh: [f64; 4] = std::array::from_fn(|i| f64::from(bounds[i]));
+    // Weights that overflow give NaN, which is no box: the whole square says as little.
+    let bounds = Box2::from_cxcywh(cxcywh).map_or(square, |b| b.clamped(&square));
+    Candidate {
+        bounds,
+        presence: 1.0 / (1.0 + f64::from(-presence_logit).exp()),
+        relative_spread: std::array::from_fn(|i| f64::from(log_spread[i]).exp()),
+        query,
+    }
+}

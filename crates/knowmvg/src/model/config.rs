@@ -1,0 +1,158 @@
+//! Sizes and switches of the compact model; the file beside its weights.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything needed to build the model before its weights are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Must be `knowmvg-compact`.
+    pub model_type: String,
+    /// Side of the square image in pixels.
+    pub image_side: usize,
+    /// Width of one visual token as the tower gives it: two layers side by side.
+    pub token_width: usize,
+    /// Width of the decoder (`D`).
+    pub width: usize,
+    /// Attention heads of the decoder (`H`).
+    pub heads: usize,
+    /// Decoder layers.
+    pub layers: usize,
+    /// Box queries per phrase (`Q`).
+    pub queries: usize,
+    /// Prompt tokens per phrase (`K`).
+    pub prompt_tokens: usize,
+    /// Width of the fine map.
+    pub fine_width: usize,
+    /// Samples along one side of the local window.
+    pub window: usize,
+    /// Side of the local window over side of the reference box.
+    pub window_scale: f64,
+    /// Size of the phrase encoder's vocabulary.
+    pub vocab_size: usize,
+    /// Longest phrase in tokens.
+    pub max_tokens: usize,
+    /// Layers of the phrase encoder.
+    pub text_layers: usize,
+    /// Probability of zeroing an activation while training.
+    pub dropout: f64,
+    /// Which parts are on.
+    pub switches: Switches,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            model_type: MODEL_TYPE.into(),
+            image_side: 448,
+            token_width: 768,
+            width: 192,
+            heads: 6,
+            layers: 3,
+            queries: 4,
+            prompt_tokens: 4,
+            fine_width: 64,
+            window: 10,
+            window_scale: 1.6,
+            vocab_size: 2000,
+            max_tokens: 48,
+            text_layers: 2,
+            dropout: 0.0,
+            switches: Switches::default(),
+        }
+    }
+}
+
+/// The only `model_type` that this crate builds.
+pub const MODEL_TYPE: &str = "knowmvg-compact";
+
+impl ModelConfig {
+    /// Checks the sizes against each other.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn check(&self) -> Result<(), String> {
+        if self.model_type != MODEL_TYPE {
+            return Err(format!("expected model_type {MODEL_TYPE:?}, found {:?}", self.model_type));
+        }
+        let positive = [
+            ("image_side", self.image_side),
+            ("token_width", self.token_width),
+            ("width", self.width),
+            ("heads", self.heads),
+            ("layers", self.layers),
+            ("queries", self.queries),
+            ("prompt_tokens", self.prompt_tokens),
+            ("fine_width", self.fine_width),
+            ("window", self.window),
+            ("vocab_size", self.vocab_size),
+            ("max_tokens", self.max_tokens),
+        ];
+        for (key, value) in positive {
+            if value == 0 || value > 1 << 16 {
+                return Err(format!("expected {key} between 1 and 65536, found {value}"));
+            }
+        }
+        if !self.width.is_multiple_of(self.heads) || !self.width.is_multiple_of(4) {
+            return Err(format!("expected a width divisible by {} heads and by 4, found {}", self.heads, self.width));
+        }
+        if self.queries > MAX_QUERIES {
+            return Err(format!("expected at most {MAX_QUERIES} queries, found {}", self.queries));
+        }
+        Ok(())
+    }
+}
+
+/// Most box queries: the matcher tries every assignment.
+pub const MAX_QUERIES: usize = 6;
+
+/// The ablations, as configuration of one model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    /// What the knowledge prompt reads.
+    pub knowledge: KnowledgeSwitch,
+    /// Where the spatial prior comes from.
+    pub prior: PriorSwitch,
+    /// Whether the decoder looks a second time, through a window.
+    pub local: LocalSwitch,
+}
+
+/// What the knowledge prompt reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KnowledgeSwitch {
+    /// Nothing: the learned null tokens.
+    Off,
+    /// As many fixed random embeddings.
+    Random,
+    /// The knowledge of another phrase.
+    Shuffled,
+    /// The phrase's own knowledge.
+    #[default]
+    On,
+}
+
+/// Where the spatial prior comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PriorSwitch {
+    /// Flat map, central box.
+    Off,
+    /// The regions of the knowledge base only.
+    Atlas,
+    /// Training boxes, with the atlas beneath.
+    #[default]
+    Learned,
+}
+
+/// Whether the decoder looks a second time, through a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LocalSwitch {
+    /// Global attention only.
+    Off,
+    /// Global, then local.
+    #[default]
+    On,
+}

@@ -1,0 +1,271 @@
+//! Everything with weights.
+//!
+//! `VisualTokens + Phrase + Knowledge -> boxes, presence, spread`
+//!
+//! | symbol | name | meaning |
+//! |---|---|---|
+//! | B | `batch` | images |
+//! | P | `phrases` | phrases per image, padded |
+//! | T | `tokens` | word pieces of a phrase, padded |
+//! | M | `nodes` | knowledge nodes of a phrase, padded |
+//! | K | `prompt_tokens` | prompt tokens per phrase |
+//! | Q | `queries` | boxes per phrase |
+//! | N | `patches` | `grid * grid` visual tokens |
+//! | D | `width` | width of the decoder |
+//! | H | `heads` | attention heads |
+
+pub mod answer;
+pub mod box_head;
+pub mod config;
+pub mod encode;
+pub mod fine_map;
+pub mod global_local;
+pub mod input;
+pub mod knowledge_prompt;
+pub mod layers;
+pub mod linalg;
+pub mod params;
+pub mod phrase_encoder;
+pub mod tokenizer;
+pub mod trace;
+pub mod vision;
+pub mod visual_tokens;
+pub mod weights;
+pub mod window;
+
+use burn::module::{Module, Param};
+use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
+use burn::tensor::{Device, Int, Tensor};
+
+use box_head::{BoxHead, Boxes};
+use config::{KnowledgeSwitch, ModelConfig};
+use fine_map::FineMap;
+use global_local::{GlobalLocalLayer, Scene};
+use knowledge_prompt::{KnowledgeInput, KnowledgePrompt};
+use phrase_encoder::PhraseEncoder;
+use trace::Trace;
+use visual_tokens::VisualProjection;
+
+/// Number of side slots: none, left, right, midline, bilateral.
+pub const SIDE_SLOTS: usize = 5;
+/// Number of zone slots: none, upper, mid, lower.
+pub const ZONE_SLOTS: usize = 4;
+
+/// The grounding decoder and its readers: everything but the frozen tower.
+#[derive(Module, Debug)]
+pub struct GroundingModel {
+    phrase_encoder: PhraseEncoder,
+    sides: Embedding,
+    zones: Embedding,
+    knowledge_prompt: KnowledgePrompt,
+    random_nodes: Param<Tensor<2>>,
+    visual_projection: VisualProjection,
+    fine_map: FineMap,
+    queries: Param<Tensor<2>>,
+    query_offsets: Param<Tensor<2>>,
+    from_phrase: Linear,
+    from_prior: Linear,
+    layers: Vec<GlobalLocalLayer>,
+    heads: Vec<BoxHead>,
+    region: Linear,
+    region_phrase: Linear,
+}
+
+/// A batch of images with padded phrases.
+#[derive(Debug, Clone)]
+pub struct GroundingInput {
+    /// Standardised tower tokens, `[batch, patches, token_width]`.
+    pub tokens: Tensor<3>,
+    /// `[batch, patches, POSITION_FEATURES]`
+    pub positions: Tensor<3>,
+    /// `[batch, cells * cells, patch_size^2]`
+    pub pixel_patches: Tensor<3>,
+    /// `[cells, grid]`
+    pub upsample: Tensor<2>,
+    /// `[batch * phrases, tokens]`
+    pub token_ids: Tensor<2, Int>,
+    /// `[batch * phrases, tokens]`
+    pub is_word: Tensor<2>,
+    /// Side slot of each phrase, `[batch * phrases, 1]`.
+    pub sides: Tensor<2, Int>,
+    /// Zone slot of each phrase, `[batch * phrases, 1]`.
+    pub zones: Tensor<2, Int>,
+    /// Word pieces of every distinct node in the batch, `[distinct, tokens]`.
+    pub node_token_ids: Tensor<2, Int>,
+    /// `[distinct, tokens]`
+    pub node_is_word: Tensor<2>,
+    /// Which distinct node stands at each place, `[batch * phrases * nodes]`.
+    pub node_index: Tensor<1, Int>,
+    /// `[batch * phrases, nodes, NODE_FEATURES]`
+    pub node_features: Tensor<3>,
+    /// `[batch * phrases, nodes]`
+    pub is_node: Tensor<2>,
+    /// `[batch * phrases, 1]`
+    pub link_quality: Tensor<2>,
+    /// `[batch, phrases, patches]`, in `[0, 1]`
+    pub prior: Tensor<3>,
+    /// Centre and size, `[batch, phrases, 4]`.
+    pub prior_boxes: Tensor<3>,
+}
+
+/// Boxes after every layer, the last one last.
+pub struct GroundingOutput {
+    /// One entry per decoder layer.
+    pub layers: Vec<Boxes>,
+    /// Global attention of each query in each layer, `[batch, phrases * queries, patches]`.
+    pub global_maps: Vec<Tensor<3>>,
+    /// How far the knowledge gate opened, `[batch * phrases, 1]`.
+    pub knowledge_gate: Tensor<2>,
+    /// Phrase and region embeddings for the contrastive loss.
+    pub alignment: Alignment,
+}
+
+/// The two sides of the phrase-region contrast.
+pub struct Alignment {
+    /// `[batch, phrases, width]`
+    pub phrases: Tensor<3>,
+    /// `[batch, patches, width]`
+    pub patches: Tensor<3>,
+}
+
+impl GroundingModel {
+    /// Randomly initialised; `patch_size` is the tower's.
+    pub fn init(config: &ModelConfig, patch_size: usize, device: &Device) -> Self {
+        let width = config.width;
+        let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
+        let normal = |std| Initializer::Normal { mean: 0.0, std };
+        let slots = |count| EmbeddingConfig::new(count, width).with_initializer(normal(0.02)).init(device);
+        Self {
+            phrase_encoder: PhraseEncoder::init(config, device),
+            sides: slots(SIDE_SLOTS),
+            zones: slots(ZONE_SLOTS),
+            knowledge_prompt: KnowledgePrompt::init(config, device),
+            random_nodes: normal(1.0).init([RANDOM_NODES, width], device),
+            visual_projection: VisualProjection::init(config, device),
+            fine_map: FineMap::init(config, patch_size, device),
+            queries: normal(1.0).init([config.queries, width], device),
+            query_offsets: normal(0.1).init([config.queries, 4], device),
+            from_phrase: linear(width, width),
+            from_prior: linear(4, width),
+            layers: (0..config.layers).map(|_| GlobalLocalLayer::init(config, device)).collect(),
+            heads: (0..config.layers).map(|_| BoxHead::init(config, device)).collect(),
+            region: linear(width, width),
+            region_phrase: linear(width, width),
+        }
+    }
+
+    /// Grounds every phrase of every image in the batch.
+    ///
+    /// # Shapes
+    /// See the fields of [`GroundingInput`] and [`GroundingOutput`].
+    pub fn forward(&self, input: GroundingInput, config: &ModelConfig, trace: &mut impl Trace) -> GroundingOutput {
+        let [batch, phrases, _] = input.prior.dims();
+        let (grid, cells) = {
+            let [cells, grid] = input.upsample.dims();
+            (grid, cells)
+        };
+        let width = config.width;
+
+        let phrase_embeds = self.read_phrases(&input);
+        trace.record("phrase_embeds", &phrase_embeds);
+        let prompt = self.prompt(phrase_embeds.clone(), &input, config, trace);
+
+        let visual = self.visual_projection.forward(input.tokens, input.positions);
+        trace.record("visual_tokens", &visual.values);
+        let fine_map = self.fine_map.forward(input.pixel_patches, visual.values.clone(), input.upsample);
+        trace.record("fine_map", &fine_map);
+        let alignment = Alignment {
+            phrases: self.region_phrase.forward(phrase_embeds.clone()).reshape([batch, phrases, width]),
+            patches: self.region.forward(visual.values.clone()),
+        };
+        let scene = Scene { visual, prior: input.prior, fine_map, grid, cells };
+
+        let mut references = self.first_references(input.prior_boxes.clone(), config);
+        let mut states = self.first_states(phrase_embeds, prompt.embeds, input.prior_boxes, config);
+        trace.record("first_states", &states);
+        let mut output =
+            GroundingOutput { layers: vec![], global_maps: vec![], knowledge_gate: prompt.gate, alignment };
+        for (index, (layer, head)) in self.layers.iter().zip(&self.heads).enumerate() {
+            let looked = layer.forward(states, references.clone(), &scene, config, &format!("layers.{index}"), trace);
+            let asked = looked.states.clone().slice([0..batch * phrases, 0..config.queries]);
+            let boxes =
+                head.forward(asked.reshape([batch, phrases * config.queries, width]), looked.geometry, references);
+            trace.record(&format!("layers.{index}.boxes"), &boxes.boxes);
+            trace.record(&format!("layers.{index}.presence_logits"), &boxes.presence_logits);
+            trace.record(&format!("layers.{index}.log_spread"), &boxes.log_spread);
+            references = boxes.boxes.clone().detach();
+            states = looked.states;
+            output.layers.push(boxes);
+            output.global_maps.push(looked.global_map);
+        }
+        output
+    }
+
+    /// `e_box`: the words of the phrase, with its side and zone.
+    fn read_phrases(&self, input: &GroundingInput) -> Tensor<2> {
+        let words = self.phrase_encoder.forward(input.token_ids.clone(), input.is_word.clone());
+        let side = self.sides.forward(input.sides.clone()).squeeze_dim(1);
+        let zone = self.zones.forward(input.zones.clone()).squeeze_dim(1);
+        words + side + zone
+    }
+
+    fn prompt(
+        &self,
+        phrase_embeds: Tensor<2>,
+        input: &GroundingInput,
+        config: &ModelConfig,
+        trace: &mut impl Trace,
+    ) -> knowledge_prompt::Prompt {
+        let [rows, nodes, _] = input.node_features.dims();
+        let (node_embeds, node_features) = match config.switches.knowledge {
+            KnowledgeSwitch::Random => {
+                let embeds = self.random_nodes.val().detach().narrow(0, 0, nodes.min(RANDOM_NODES));
+                (embeds.unsqueeze_dim::<3>(0).expand([rows, nodes, config.width]), input.node_features.zeros_like())
+            }
+            _ => {
+                let distinct = self.phrase_encoder.forward(input.node_token_ids.clone(), input.node_is_word.clone());
+                (
+                    distinct.select(0, input.node_index.clone()).reshape([rows, nodes, config.width]),
+                    input.node_features.clone(),
+                )
+            }
+        };
+        let link_quality = match config.switches.knowledge {
+            KnowledgeSwitch::Off => input.link_quality.zeros_like(),
+            _ => input.link_quality.clone(),
+        };
+        let knowledge = KnowledgeInput { node_embeds, node_features, is_node: input.is_node.clone(), link_quality };
+        self.knowledge_prompt.forward(phrase_embeds, knowledge, trace)
+    }
+
+    /// Each query starts from the prior box, a learned step away from it.
+    fn first_references(&self, prior_boxes: Tensor<3>, config: &ModelConfig) -> Tensor<3> {
+        let [batch, phrases, _] = prior_boxes.dims();
+        let shape = [batch, phrases, config.queries, 4];
+        let boxes = prior_boxes.unsqueeze_dim::<4>(2).expand(shape).reshape([batch, phrases * config.queries, 4]);
+        let steps =
+            self.query_offsets.val().unsqueeze::<4>().expand(shape).reshape([batch, phrases * config.queries, 4]);
+        box_head::refine(boxes, steps)
+    }
+
+    /// `Z`: queries, the phrase, the prompt.
+    fn first_states(
+        &self,
+        phrase_embeds: Tensor<2>,
+        prompt_embeds: Tensor<3>,
+        prior_boxes: Tensor<3>,
+        config: &ModelConfig,
+    ) -> Tensor<3> {
+        let [rows, width] = phrase_embeds.dims();
+        let told =
+            self.from_phrase.forward(phrase_embeds.clone()) + self.from_prior.forward(prior_boxes.reshape([rows, 4]));
+        let queries = self.queries.val().unsqueeze_dim::<3>(0) + told.unsqueeze_dim(1);
+        let queries = queries.expand([rows, config.queries, width]);
+        Tensor::cat(vec![queries, phrase_embeds.unsqueeze_dim(1), prompt_embeds], 1)
+    }
+}
+
+/// Most nodes that one phrase links to.
+pub const MAX_NODES: usize = 8;
+/// Fixed random embeddings of the ablation; as many as a phrase can have nodes.
+const RANDOM_NODES: usize = MAX_NODES;

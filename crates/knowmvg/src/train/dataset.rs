@@ -1,0 +1,407 @@
+//! Records and cached views to batches of phrases with their truth.
+
+use std::collections::BTreeMap;
+
+use rand::Rng;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use super::compose::{TextLevel, compose};
+use super::corpus::{Corpus, Record};
+use super::criterion::Target;
+use super::features;
+use crate::decoder::{ANATOMY, anatomy_key};
+use crate::geometry::{Box2, Map, Model, Thorax};
+use crate::grounding::Side;
+use crate::image::augment::{Mirror, View, mirrored};
+use crate::image::preprocess::model_from_image;
+use crate::knowledge::KnowledgeBase;
+use crate::model::config::PriorSwitch;
+use crate::prior::estimator::{PriorBox, PriorEstimator};
+use crate::prior::frame::{model_from_typical, side_and_zone};
+use crate::prior::{Location, Prior};
+use crate::report::{self, Phrase, Zone};
+
+/// A box of a finding with what its words may say.
+#[derive(Debug, Clone)]
+pub struct FindingBox {
+    /// The source's label.
+    pub label: String,
+    /// Node of the knowledge base.
+    pub finding: String,
+    /// By the centre of the box on the stored image.
+    pub location: Location,
+    /// On the square, as stored (view 0).
+    pub bounds: Box2<Model>,
+}
+
+/// One image of the corpus, ready to be asked about.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The corpus record.
+    pub record: Record,
+    /// Findings, if somebody looked for them.
+    pub findings: Vec<FindingBox>,
+    /// Structures by name.
+    pub anatomy: Vec<(String, Box2<Model>)>,
+    /// Thorax of the patient on view 0; `None` before the anatomy stage.
+    pub model_from_thorax: Option<Map<Model, Thorax>>,
+    /// Views that the cache holds.
+    pub views: Vec<usize>,
+    /// Whether views with an even index are mirrored.
+    pub mirror_allowed: bool,
+}
+
+impl Sample {
+    /// Links a record's labels to the knowledge base.
+    ///
+    /// # Errors
+    /// The label that names no finding of the knowledge base.
+    pub fn new(record: &Record, side: usize, labels: &mut LabelMap) -> Result<Self, String> {
+        let model_from_image = model_from_image(record.width, record.height, side);
+        let on_square = |b| model_from_image.apply(&record.box_in_image(b));
+        let findings = record.findings.iter().map(|labelled| {
+            let (side, zone) = side_and_zone(&labelled.box_in_fractions);
+            let location = Location { side: Some(side), zone: Some(zone) };
+            let finding = labels.finding(&labelled.label)?;
+            Ok(FindingBox { label: labelled.label.clone(), finding, location, bounds: on_square(labelled) })
+        });
+        Ok(Self {
+            findings: findings.collect::<Result<_, String>>()?,
+            anatomy: record.anatomy.iter().map(|b| (b.label.clone(), on_square(b))).collect(),
+            record: record.clone(),
+            model_from_thorax: None,
+            views: vec![0],
+            mirror_allowed: record.anatomy.is_empty(),
+        })
+    }
+
+    /// This sample with made-up lesions instead of its own boxes, as seen in an inserted view; `None` where no lesion fits
+    /// or the lungs are not known.
+    pub fn with_lesions(&self, index: usize, side: usize) -> Option<(Self, features::Inserted)> {
+        let inserted = features::inserted(&self.record, index, side, self.model_from_thorax.as_ref()?);
+        let stored_from_view = inserted
+            .view
+            .model_from_image
+            .after(&model_from_image(self.record.width, self.record.height, side).inverse())
+            .inverse();
+        let findings: Vec<FindingBox> = inserted
+            .lesions
+            .iter()
+            .map(|(lesion, bounds)| {
+                let bounds = stored_from_view.apply(bounds);
+                let (side, zone) = side_and_zone(&bounds);
+                let finding = format!("pulmonary_{}", lesion.kind.label());
+                FindingBox {
+                    label: lesion.kind.label().into(),
+                    finding,
+                    location: Location { side: Some(side), zone: Some(zone) },
+                    bounds,
+                }
+            })
+            .collect();
+        (!findings.is_empty()).then(|| (Self { findings, anatomy: vec![], ..self.clone() }, inserted))
+    }
+
+    /// Whether made-up lesions may be drawn on it: nothing else must be there that the words could mean.
+    pub fn takes_lesions(&self) -> bool {
+        self.findings.is_empty() && (self.record.findings_annotated || !self.record.anatomy.is_empty())
+    }
+
+    /// Maps of an inserted view.
+    pub fn seen_inserted(&self, inserted: &features::Inserted, side: usize) -> Seen {
+        let stored = model_from_image(self.record.width, self.record.height, side);
+        Seen { view_from_stored: inserted.view.model_from_image.after(&stored.inverse()), mirror: Mirror::No }
+    }
+
+    fn view(&self, index: usize) -> Option<View> {
+        features::view(&self.record, index, self.mirror_allowed).0
+    }
+
+    /// Where the boxes, the thorax and the sides of this sample lie in a view.
+    pub fn seen(&self, index: usize, side: usize) -> Seen {
+        let Some(view) = self.view(index) else { return Seen::as_stored() };
+        let stored = model_from_image(self.record.width, self.record.height, side);
+        Seen { view_from_stored: view.model_from_image.after(&stored.inverse()), mirror: view.mirror }
+    }
+}
+
+/// Maps things of the stored image into a view.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    view_from_stored: Map<Model, Model>,
+    mirror: Mirror,
+}
+
+impl Seen {
+    fn as_stored() -> Self {
+        Self { view_from_stored: Map::new([1.0; 2], [0.0; 2]).expect("the identity"), mirror: Mirror::No }
+    }
+
+    /// A box.
+    pub fn bounds(&self, stored: &Box2<Model>) -> Box2<Model> {
+        let moved = self.view_from_stored.apply(stored);
+        if self.mirror == Mirror::Yes { mirrored(&moved) } else { moved }
+    }
+
+    /// The thorax; mirrored, it is still the box around both lungs.
+    pub fn thorax(&self, stored: &Map<Model, Thorax>) -> Map<Model, Thorax> {
+        let unit = Box2::from_xyxy([0.0, 0.0, 1.0, 1.0]).expect("a constant box");
+        Map::from_unit_square(&self.bounds(&stored.apply(&unit))).expect("a thorax has an area")
+    }
+
+    /// A side and zone.
+    pub fn location(&self, stored: Location) -> Location {
+        let side = match (self.mirror, stored.side) {
+            (Mirror::Yes, Some(Side::Left)) => Some(Side::Right),
+            (Mirror::Yes, Some(Side::Right)) => Some(Side::Left),
+            (_, side) => side,
+        };
+        Location { side, ..stored }
+    }
+}
+
+/// Labels of a corpus and the findings they name.
+pub struct LabelMap {
+    knowledge: &'static KnowledgeBase,
+    known: BTreeMap<String, String>,
+}
+
+impl LabelMap {
+    /// For one knowledge base.
+    pub fn new(knowledge: &'static KnowledgeBase) -> Self {
+        Self { knowledge, known: BTreeMap::new() }
+    }
+
+    /// The finding that a label names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub fn finding(&mut self, label: &str) -> Result<String, String> {
+        if let Some(id) = self.known.get(label) {
+            return Ok(id.clone());
+        }
+        let id = report::query(label, self.knowledge)
+            .finding
+            .ok_or_else(|| format!("the knowledge base has no finding for the label {label:?}"))?;
+        self.known.insert(label.to_owned(), id.clone());
+        Ok(id)
+    }
+
+    /// Labels by finding, as they were met.
+    pub fn known(&self) -> &BTreeMap<String, String> {
+        &self.known
+    }
+}
+
+/// A phrase to ask, its truth and where its prior comes from.
+pub struct Question {
+    /// Parsed words.
+    pub phrase: Phrase,
+    /// Truth in the frame of the view.
+    pub target: Target,
+    /// Key of the prior.
+    pub finding: Option<String>,
+    /// Side and zone that the words say.
+    pub location: Location,
+}
+
+/// Everything that questions and priors are made from.
+pub struct Asker<'a> {
+    /// The knowledge base.
+    pub knowledge: &'static KnowledgeBase,
+    /// Priors of findings, without the patient in question.
+    pub priors: &'a PriorEstimator<'static>,
+    /// Priors of lungs and heart on the square.
+    pub anatomy_priors: &'a PriorEstimator<'static>,
+    /// Weight of each finding in the loss.
+    pub class_weights: &'a BTreeMap<String, f32>,
+    /// Labels by finding.
+    pub labels: &'a BTreeMap<String, String>,
+    /// Which prior is used.
+    pub prior_switch: PriorSwitch,
+    /// Most phrases per image.
+    pub phrases_per_image: usize,
+}
+
+impl Asker<'_> {
+    /// Draws the questions of one view.
+    pub fn questions(&self, sample: &Sample, seen: &Seen, rng: &mut impl Rng) -> Vec<Question> {
+        let mut questions: Vec<Question> = Vec::new();
+        let absent = self.absent(sample, rng);
+        let mut order: Vec<&FindingBox> = sample.findings.iter().collect();
+        order.shuffle(rng);
+        let room = self.phrases_per_image - usize::from(!absent.is_empty());
+        for chosen in order.into_iter().take(room) {
+            questions.push(self.about_finding(sample, chosen, seen, &absent, rng));
+        }
+        if questions.is_empty() || rng.random_bool(0.35) {
+            questions.extend(self.false_question(sample, seen, &absent, rng));
+        }
+        let mut structures: Vec<_> =
+            sample.anatomy.iter().filter(|(name, _)| ANATOMY.contains(&name.as_str())).collect();
+        structures.shuffle(rng);
+        let room = self.phrases_per_image.saturating_sub(questions.len());
+        questions.extend(
+            structures.into_iter().take(room).map(|(name, bounds)| self.about_anatomy(name, &seen.bounds(bounds))),
+        );
+        questions
+    }
+
+    /// One of the finding's boxes, with all other boxes that the same words describe.
+    fn about_finding(
+        &self,
+        sample: &Sample,
+        chosen: &FindingBox,
+        seen: &Seen,
+        absent: &[&str],
+        rng: &mut impl Rng,
+    ) -> Question {
+        let level =
+            *[TextLevel::Class, TextLevel::Class, TextLevel::Side, TextLevel::Zone, TextLevel::Zone, TextLevel::Report]
+                .choose(rng)
+                .expect("not empty");
+        let said = level.visible(chosen.location);
+        let fits = |b: &&FindingBox| {
+            b.finding == chosen.finding
+                && said.side.is_none_or(|s| b.location.side == Some(s))
+                && said.zone.is_none_or(|z| b.location.zone == Some(z))
+        };
+        let boxes = sample.findings.iter().filter(fits).map(|b| seen.bounds(&b.bounds)).collect();
+        let location = seen.location(said);
+        let phrase = compose(&chosen.finding, &chosen.label, location, level, absent, self.knowledge, rng);
+        let weight = self.class_weights.get(&chosen.finding).copied().unwrap_or(1.0);
+        Question { phrase, target: Target { boxes, weight }, finding: Some(chosen.finding.clone()), location }
+    }
+
+    /// A phrase that is false of the image: a finding that is not there, or one on the wrong side.
+    fn false_question(&self, sample: &Sample, seen: &Seen, absent: &[&str], rng: &mut impl Rng) -> Option<Question> {
+        if !sample.record.findings_annotated {
+            return None;
+        }
+        let random = Location {
+            side: [None, Some(Side::Left), Some(Side::Right)].choose(rng).copied().flatten(),
+            zone: [None, Some(Zone::Upper), Some(Zone::Mid), Some(Zone::Lower)].choose(rng).copied().flatten(),
+        };
+        let wrong_side = sample.findings.choose(rng).filter(|_| rng.random_bool(0.4)).and_then(|b| {
+            let other = match b.location.side {
+                Some(Side::Left) => Side::Right,
+                Some(Side::Right) => Side::Left,
+                _ => return None,
+            };
+            let is_there = sample.findings.iter().any(|o| o.finding == b.finding && o.location.side == Some(other));
+            (!is_there).then(|| (b.finding.clone(), Location { side: Some(other), zone: b.location.zone }))
+        });
+        let (finding, location) = match wrong_side {
+            Some(wrong) => wrong,
+            None => (absent.choose(rng).and_then(|label| self.by_label(label))?, random),
+        };
+        let location = seen.location(location);
+        let label = self.labels.iter().find(|(_, id)| **id == finding).map(|(label, _)| label.as_str())?;
+        let level = if location.side.is_none() && location.zone.is_none() { TextLevel::Class } else { TextLevel::Zone };
+        let phrase = compose(&finding, label, location, level, &[], self.knowledge, rng);
+        Some(Question { phrase, target: Target { boxes: vec![], weight: 0.7 }, finding: Some(finding), location })
+    }
+
+    fn by_label(&self, label: &str) -> Option<String> {
+        self.labels.get(label).cloned()
+    }
+
+    /// Labels that are truly absent: only from classes that the source annotates, or from a true negative.
+    fn absent(&self, sample: &Sample, rng: &mut impl Rng) -> Vec<&str> {
+        if !sample.record.findings_annotated {
+            return vec![];
+        }
+        // A source that draws one class of boxes says nothing about others on a positive image.
+        let has_lesions = sample.record.findings.is_empty() && !sample.findings.is_empty();
+        let annotates_all = sample.record.source == "nih" || sample.findings.is_empty() || has_lesions;
+        let vague = ["infiltrate", "lung opacity", "pneumonia", "consolidation"];
+        let has_opacity = has_lesions || sample.findings.iter().any(|b| vague.contains(&b.label.as_str()));
+        let mut labels: Vec<&str> = self.labels.keys().map(String::as_str).collect();
+        labels.retain(|label| {
+            annotates_all
+                && !sample.findings.iter().any(|b| b.label == *label)
+                && !(has_opacity && vague.contains(label))
+        });
+        labels.shuffle(rng);
+        labels.truncate(4);
+        labels
+    }
+
+    /// The question for a structure, whose prior lives on the square itself.
+    pub fn about_anatomy(&self, name: &str, bounds: &Box2<Model>) -> Question {
+        let phrase = report::query(name, self.knowledge);
+        let finding = Some(anatomy_key(name));
+        Question {
+            phrase,
+            target: Target { boxes: vec![*bounds], weight: 1.0 },
+            finding,
+            location: Location { side: None, zone: None },
+        }
+    }
+
+    /// The prior of a question, without the boxes of its own patient.
+    pub fn prior(&self, question: &Question, patient: &str) -> Prior {
+        if self.prior_switch == PriorSwitch::Off {
+            return Prior::flat();
+        }
+        let finding = question.finding.as_deref();
+        if finding.is_some_and(is_anatomy_key) {
+            return self.anatomy_priors.estimate(finding, question.location, Some(patient));
+        }
+        // What the parser read counts, not what the template meant: inference has nothing else.
+        let location = Location { side: question.phrase.side, zone: question.phrase.zone };
+        self.priors.estimate(question.phrase.finding.as_deref().or(finding), location, Some(patient))
+    }
+}
+
+/// Whether a key is a structure's.
+pub fn is_anatomy_key(key: &str) -> bool {
+    ANATOMY.iter().any(|name| anatomy_key(name) == key)
+}
+
+/// Boxes of structures on the square, as if the square were the thorax.
+pub fn anatomy_prior_boxes(samples: &[Sample]) -> Vec<PriorBox> {
+    let boxes =
+        samples.iter().flat_map(|sample| sample.anatomy.iter().map(move |(name, bounds)| (sample, name, bounds)));
+    let known = boxes.filter(|(_, name, _)| ANATOMY.contains(&name.as_str()));
+    known
+        .map(|(sample, name, bounds)| {
+            let (side, zone) = side_and_zone(bounds);
+            let bounds = Box2::from_xyxy(bounds.xyxy()).expect("a box stays a box in another frame");
+            PriorBox { finding: anatomy_key(name), side, zone, bounds, patient: sample.record.patient_key().to_owned() }
+        })
+        .collect()
+}
+
+/// Boxes of findings in the thorax frames of their patients.
+pub fn finding_prior_boxes(samples: &[Sample]) -> Vec<PriorBox> {
+    let mut out = Vec::new();
+    for sample in samples {
+        let thorax_from_model = sample.model_from_thorax.unwrap_or_else(model_from_typical).inverse();
+        for b in &sample.findings {
+            let (Some(side), Some(zone)) = (b.location.side, b.location.zone) else { continue };
+            let patient = sample.record.patient_key().to_owned();
+            out.push(PriorBox {
+                finding: b.finding.clone(),
+                side,
+                zone,
+                bounds: thorax_from_model.apply(&b.bounds),
+                patient,
+            });
+        }
+    }
+    out
+}
+
+/// All samples of a corpus that `wanted` accepts.
+///
+/// # Errors
+/// A label that the knowledge base does not know.
+pub fn samples(
+    corpus: &Corpus,
+    side: usize,
+    labels: &mut LabelMap,
+    wanted: impl Fn(&Record) -> bool,
+) -> Result<Vec<Sample>, String> {
+    corpus.records.iter().filter(|r| wanted(r)).map(|r| Sample::new(r, side, labels)).collect()
+}
