@@ -121,7 +121,11 @@ fn words(splitter: &Inner, text: &str) -> Result<Vec<String>, TokenizerError> {
     }
     let mut split = PreTokenizedString::from(normalised);
     BertPreTokenizer.pre_tokenize(&mut split).map_err(error)?;
-    Ok(split.get_splits(OffsetReferential::Original, OffsetType::Byte).into_iter().map(|(word, _, _)| word.to_owned()).collect())
+    Ok(split
+        .get_splits(OffsetReferential::Original, OffsetType::Byte)
+        .into_iter()
+        .map(|(word, _, _)| word.to_owned())
+        .collect())
 }
 
 fn empty_with(model: WordPiece) -> Inner {

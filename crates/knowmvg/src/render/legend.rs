@@ -5,7 +5,7 @@ use crate::grounding::{Assertion, GroundedPhrase, Grounding, Side, Support};
 use super::canvas::{Canvas, Colour, Stroke, rect};
 use super::palette;
 use super::scene::{mark_name, share};
-use super::text::{Style, Typeface, printable};
+use super::text::{Style, Typeface, finding_name};
 
 /// Width of the panel at scale 1, in pixels.
 pub(super) const WIDTH: f64 = 440.0;
@@ -211,7 +211,7 @@ fn reading(phrase: &GroundedPhrase) -> String {
         (Assertion::Present, _) => "present".to_owned(),
         (Assertion::Uncertain, _) => "uncertain".to_owned(),
     };
-    let finding = phrase.finding.as_deref().map_or_else(|| "not in the knowledge base".to_owned(), printable);
+    let finding = phrase.finding.as_deref().map_or_else(|| "not in the knowledge base".to_owned(), finding_name);
     let side = phrase.side.map(side_words).map_or_else(String::new, |side| format!(", {side}"));
     format!("{assertion} · {finding}{side}")
 }

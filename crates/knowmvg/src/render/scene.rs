@@ -6,7 +6,7 @@ use crate::grounding::{Assertion, GroundedPhrase, Grounding, ScoredBox, Support}
 use super::canvas::{Colour, Picture, rect};
 use super::palette;
 use super::placement::{Placed, Placement};
-use super::text::{Style, Typeface, printable};
+use super::text::{Style, Typeface, finding_name, printable};
 use super::{MAX_BOXES, RenderError};
 
 /// Sides of the smallest outline in pixels; a smaller box would hide below its own line.
@@ -152,8 +152,8 @@ fn tag(mark: &Mark, text: String, placement: &mut Placement, frame: &Frame, type
 }
 
 fn tag_text(phrase: &GroundedPhrase, scored: &ScoredBox, frame: &Frame, typeface: &Typeface) -> String {
-    let name = phrase.finding.as_deref().unwrap_or(&phrase.phrase.text);
-    let name = typeface.shortened(&printable(name), tag_style(frame.scale), 190.0 * frame.scale);
+    let name = phrase.finding.as_deref().map_or_else(|| phrase.phrase.text.clone(), finding_name);
+    let name = typeface.shortened(&printable(&name), tag_style(frame.scale), 190.0 * frame.scale);
     let support = if phrase.evidence.support == Support::Prior { " · prior only" } else { "" };
     format!("{name} {}{support}", share(scored.confidence))
 }

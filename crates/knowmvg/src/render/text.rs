@@ -169,6 +169,11 @@ pub(super) fn printable(text: &str) -> String {
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A finding's id in words: `pulmonary_mass` as `pulmonary mass`.
+pub(super) fn finding_name(id: &str) -> String {
+    printable(&id.replace('_', " "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
