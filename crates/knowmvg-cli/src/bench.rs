@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use knowmvg::grounder::{Asked, Session};
-use knowmvg::image::preprocess::{GreyView, prepare};
+use knowmvg::image::preprocess::prepare;
 use knowmvg::image::{GreyImage, ImageSource};
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::model::vision::VisionTower;
@@ -56,7 +56,8 @@ pub fn tower(args: &InfoArgs) -> Result<(), Failure> {
     let grey: Vec<f32> = synthetic_image(TOWER_SIDE).into_iter().map(|v| f32::from(v) / 255.0).collect();
     let side = TOWER_SIDE as u32;
     // At its own side an image is prepared without being resampled.
-    let pixel_values = prepare(GreyView { width: side, height: side, pixels: &grey }, TOWER_SIDE).pixel_values();
+    let image = GreyImage::new(side, side, grey, ImageSource::default()).map_err(|e| failed(e.into()))?;
+    let pixel_values = prepare(&image, TOWER_SIDE).pixel_values();
     let forward = || tower.forward(&pixel_values, TOWER_SIDE, &[]).map_err(|e| failed(e.into()));
     let (milliseconds, output) = time_calls(args.repeats as usize, forward)?;
     let class_token = output.last_hidden_state[..8].iter().map(|v| rounded(f64::from(*v), 5)).collect();

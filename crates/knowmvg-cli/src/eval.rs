@@ -1,13 +1,12 @@
 //! `knowmvg eval CORPUS`.
 
 use std::cell::OnceCell;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 use knowmvg::eval::{ConstantBoxes, Example};
 use knowmvg::grounder::Grounder;
-use knowmvg::image::decode_png_or_jpeg;
-use knowmvg::image::preprocess::{GreyView, prepare};
+use knowmvg::image::preprocess::prepare;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::model::encode::encode;
 use knowmvg::model::input::Features;
@@ -164,14 +163,8 @@ fn anatomy_floor(train: &[Sample]) -> ConstantBoxes {
 
 /// Reads and encodes an image as training does.
 fn read_features(corpus: &Corpus, sample: &Sample, grounder: &Grounder) -> io::Result<Features> {
-    let bytes = fs::read(corpus.image_path(&sample.record))?;
-    let image = decode_png_or_jpeg(&bytes).map_err(io::Error::other)?;
-    let (expected, found) = ((sample.record.width, sample.record.height), (image.width(), image.height()));
-    if expected != found {
-        return Err(io::Error::other(format!("expected {expected:?} pixels as annotated, found {found:?}")));
-    }
-    let view = GreyView { width: image.width(), height: image.height(), pixels: image.pixels() };
-    encode(grounder.tower(), &prepare(view, grounder.config().image_side)).map_err(io::Error::other)
+    let image = corpus.read_image(&sample.record).map_err(io::Error::other)?;
+    encode(grounder.tower(), &prepare(&image, grounder.config().image_side)).map_err(io::Error::other)
 }
 
 fn write_predictions(measured: &[Measured], file: File) -> io::Result<()> {

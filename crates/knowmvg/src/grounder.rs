@@ -15,7 +15,7 @@ use crate::grounding::{
     SCHEMA_VERSION, ScoredBox, Support,
 };
 use crate::image::GreyImage;
-use crate::image::preprocess::{GreyView, prepare};
+use crate::image::preprocess::prepare;
 use crate::knowledge::{self, Knowledge, KnowledgeBase};
 use crate::model::GroundingModel;
 use crate::model::answer::{Answer, Candidate, answer};
@@ -128,8 +128,9 @@ impl Grounder {
             |name: &str| metadata.get(name).cloned().ok_or_else(|| format("expected the metadata of a finished model"));
         let device = Device::flex();
         let mut loader = file.loader().map_err(weights(&path))?;
-        let model = GroundingModel::init(&config, tower.config().patch_size, &device);
-        let model = params::load(model, "decoder.", &mut loader);
+        let patch_size = tower.config().patch_size;
+        let model =
+            params::build(|| params::load(GroundingModel::init(&config, patch_size, &device), "decoder.", &mut loader));
         let priors =
             PriorTable::load(&mut loader, "findings.", &index("findings.prior.index")?).map_err(weights(&path))?;
         let anatomy_priors =
@@ -200,8 +201,7 @@ impl Grounder {
     /// # Errors
     /// When the tower refuses the configured side.
     pub fn session(&self, image: &GreyImage) -> Result<Session<'_>, GrounderError> {
-        let view = GreyView { width: image.width(), height: image.height(), pixels: image.pixels() };
-        let prepared = prepare(view, self.config.image_side);
+        let prepared = prepare(image, self.config.image_side);
         let features = encode(&self.tower, &prepared)?;
         let found = self.decoder().anatomy(&[&features]).remove(0);
         let mut warnings = image.source().warnings.clone();

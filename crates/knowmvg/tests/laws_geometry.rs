@@ -2,7 +2,8 @@
 
 use knowmvg::geometry::{Box2, Image, Map, Model, Thorax};
 use knowmvg::image::augment::mirrored;
-use knowmvg::image::preprocess::{GreyView, model_from_image, prepare};
+use knowmvg::image::preprocess::{model_from_image, prepare};
+use knowmvg::image::{GreyImage, ImageSource};
 use proptest::prelude::*;
 
 /// Float64 loses a few of its 16 digits by cancellation.
@@ -147,7 +148,8 @@ fn pixels_and_boxes_go_the_same_way() {
         (112, 112, [0, 0, 50, 112]),
     ] {
         let pixels = drawn(width, height, corners);
-        let seen = prepare(GreyView { width, height, pixels: &pixels }, side);
+        let image = GreyImage::new(width, height, pixels, ImageSource::default()).unwrap();
+        let seen = prepare(&image, side);
         let expected = seen.model_from_image.apply(&Box2::from_xyxy(corners.map(f64::from)).unwrap());
         let found = bright(&seen.pixels, side);
         // Half of a pixel by rounding to whole pixels, and a little by the filter.

@@ -104,6 +104,29 @@ fn denied_findings_have_no_box_and_boxes_lie_on_the_image() {
     }
 }
 
+/// Phrases of the sample's report and the masses that they mean, by eye (`samples/README.md`).
+const MASSES: [(&str, [f64; 4]); 4] = [
+    ("right mid zone", [290.0, 610.0, 560.0, 840.0]),
+    ("right lower zone", [370.0, 1050.0, 640.0, 1250.0]),
+    ("left mid zone", [1250.0, 600.0, 1450.0, 830.0]),
+    ("left lower zone", [1340.0, 1080.0, 1570.0, 1270.0]),
+];
+
+/// The shipped model finds what a person sees: most of each mass, in a box that is not simply the whole lung.
+#[test]
+fn boxes_hold_the_masses_of_the_sample() {
+    let grounding = everything().ran.json();
+    for (place, [mx0, my0, mx1, my1]) in MASSES {
+        let is_it = |f: &&Value| f["phrase"]["text"].as_str().unwrap().ends_with(place);
+        let finding = findings(&grounding).iter().find(is_it).unwrap_or_else(|| panic!("no phrase for the {place}"));
+        let [x0, y0, x1, y1] = std::array::from_fn(|i| finding["boxes"][0]["box"][i].as_f64().unwrap());
+        let shared = (x1.min(mx1) - x0.max(mx0)).max(0.0) * (y1.min(my1) - y0.max(my0)).max(0.0);
+        let mass = (mx1 - mx0) * (my1 - my0);
+        assert!(shared >= 0.6 * mass, "{place}: {} of the mass", shared / mass);
+        assert!((x1 - x0) * (y1 - y0) <= 4.0 * mass, "{place}: the box is larger than four masses");
+    }
+}
+
 #[test]
 fn every_file_is_written() {
     let Everything { folder, ran, .. } = everything();

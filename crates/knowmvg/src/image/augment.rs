@@ -5,7 +5,8 @@
 
 use rand::Rng;
 
-use super::preprocess::{GreyView, ModelImage};
+use super::GreyImage;
+use super::preprocess::ModelImage;
 use crate::geometry::{Box2, Image, Map, Model};
 
 /// Whether left and right are exchanged.
@@ -90,7 +91,7 @@ impl View {
     }
 
     /// Samples the view.
-    pub fn render(&self, image: GreyView, side: usize, rng: &mut impl Rng) -> ModelImage {
+    pub fn render(&self, image: &GreyImage, side: usize, rng: &mut impl Rng) -> ModelImage {
         let image_from_model = self.model_from_image.inverse();
         let mut pixels = Vec::with_capacity(side * side);
         for row in 0..side {
@@ -128,17 +129,17 @@ fn centred(width: u32, height: u32, scale: f64, shift: [f64; 2]) -> Map<Model, I
 }
 
 /// Bilinear interpolation between pixel centres; `None` outside the picture.
-fn bilinear(image: GreyView, [x, y]: [f64; 2]) -> Option<f32> {
-    if x < 0.0 || y < 0.0 || x >= f64::from(image.width) || y >= f64::from(image.height) {
+fn bilinear(image: &GreyImage, [x, y]: [f64; 2]) -> Option<f32> {
+    if x < 0.0 || y < 0.0 || x >= f64::from(image.width()) || y >= f64::from(image.height()) {
         return None;
     }
     let corner = |value: f64, length: u32| {
         let centre = (value - 0.5).clamp(0.0, f64::from(length - 1));
         (centre as usize, (centre as usize + 1).min(length as usize - 1), centre.fract() as f32)
     };
-    let (x0, x1, fx) = corner(x, image.width);
-    let (y0, y1, fy) = corner(y, image.height);
-    let at = |x: usize, y: usize| image.pixels[y * image.width as usize + x];
+    let (x0, x1, fx) = corner(x, image.width());
+    let (y0, y1, fy) = corner(y, image.height());
+    let at = |x: usize, y: usize| image.pixels()[y * image.width() as usize + x];
     let top = at(x0, y0) + fx * (at(x1, y0) - at(x0, y0));
     let bottom = at(x0, y1) + fx * (at(x1, y1) - at(x0, y1));
     Some(top + fy * (bottom - top))
@@ -150,6 +151,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use crate::image::ImageSource;
 
     #[test]
     fn a_bright_box_stays_where_the_view_says() {
@@ -158,12 +160,13 @@ mod tests {
         let pixels: Vec<f32> = (0..width * height)
             .map(|i| f32::from(lit.contains([f64::from(i % width) + 0.5, f64::from(i / width) + 0.5])))
             .collect();
+        let image = GreyImage::new(width, height, pixels, ImageSource::default()).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let ranges = Ranges { exposure: 0.0, noise: 0.0, ..Ranges::default() };
         for mirror in [Mirror::No, Mirror::Yes] {
             let view = View::draw(width, height, &[lit], &ranges, mirror, &mut rng);
             let side = 200;
-            let seen = view.render(GreyView { width, height, pixels: &pixels }, side, &mut rng);
+            let seen = view.render(&image, side, &mut rng);
             let bounds = view.box_in_model(&lit);
             for (index, grey) in seen.pixels.iter().enumerate() {
                 let point = [(index % side) as f64 + 0.5, (index / side) as f64 + 0.5].map(|c| c / side as f64);

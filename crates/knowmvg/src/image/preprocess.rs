@@ -3,19 +3,9 @@
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma};
 
+use super::GreyImage;
 use crate::geometry::{Box2, Image, Map, Model};
 use crate::model::vision::{IMAGENET_MEAN, IMAGENET_STD};
-
-/// A grey picture with pixels in `[0, 1]`, larger is brighter.
-#[derive(Clone, Copy)]
-pub struct GreyView<'a> {
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// Row by row from the top.
-    pub pixels: &'a [f32],
-}
 
 /// A square picture at the network's resolution.
 #[derive(Debug, Clone)]
@@ -81,10 +71,10 @@ pub fn model_from_image(width: u32, height: u32, side: usize) -> Map<Model, Imag
 /// Scales the longer side to `side` and centres the picture on black; the aspect ratio is kept.
 ///
 /// Shrinking averages over the covered area, so fine structures don't alias.
-pub fn prepare(image: GreyView, side: usize) -> ModelImage {
-    let fit = Fit::new(image.width, image.height, side);
+pub fn prepare(image: &GreyImage, side: usize) -> ModelImage {
+    let fit = Fit::new(image.width(), image.height(), side);
     let buffer: ImageBuffer<Luma<f32>, Vec<f32>> =
-        ImageBuffer::from_raw(image.width, image.height, image.pixels.to_vec())
+        ImageBuffer::from_raw(image.width(), image.height(), image.pixels().to_vec())
             .expect("a grey image has width * height pixels");
     let scaled = imageops::resize(&buffer, fit.width, fit.height, FilterType::Triangle);
 
@@ -95,5 +85,5 @@ pub fn prepare(image: GreyView, side: usize) -> ModelImage {
             *pixel = value.clamp(0.0, 1.0);
         }
     }
-    ModelImage { side, pixels, model_from_image: model_from_image(image.width, image.height, side) }
+    ModelImage { side, pixels, model_from_image: model_from_image(image.width(), image.height(), side) }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -11,6 +12,17 @@ use safetensors::tensor::TensorView;
 
 use super::trace;
 use super::weights::{Loader, WeightError};
+
+/// Burn's random generator belongs to the process: models that are built on two threads at once would take each other's
+/// draws, and a seeded run would not repeat.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// Builds a model while no other one is built; everything that draws its first weights goes through here.
+pub fn build<M>(build: impl FnOnce() -> M) -> M {
+    // A panic while building leaves no state behind that could be wrong.
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    build()
+}
 
 /// One parameter.
 #[derive(Debug, Clone, PartialEq)]

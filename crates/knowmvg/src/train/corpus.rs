@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::{Box2, Image, Model};
+use crate::image::{GreyImage, ImageError, decode_png_or_jpeg};
 
 /// Longest line of `annotations.jsonl` that is read.
 ///
@@ -102,6 +103,24 @@ pub enum CorpusError {
         /// The file.
         path: PathBuf,
     },
+    /// A file is no image.
+    #[error("{source}: {}", path.display())]
+    Image {
+        /// What was expected.
+        source: ImageError,
+        /// The file.
+        path: PathBuf,
+    },
+    /// An image has another size than its record says.
+    #[error("expected {} x {} pixels as annotated, found {} x {}: {}", expected[0], expected[1], found[0], found[1], path.display())]
+    Size {
+        /// Width and height of the record.
+        expected: [u32; 2],
+        /// Width and height of the file.
+        found: [u32; 2],
+        /// The file.
+        path: PathBuf,
+    },
     /// A line is not a valid record.
     #[error("line {line} of {}: {problem}", path.display())]
     Row {
@@ -157,6 +176,21 @@ impl Corpus {
     /// Where the image of a record lies.
     pub fn image_path(&self, record: &Record) -> PathBuf {
         self.folder.join(&record.image)
+    }
+
+    /// Reads the image of a record.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no image, or has another size than the record says.
+    pub fn read_image(&self, record: &Record) -> Result<GreyImage, CorpusError> {
+        let path = self.image_path(record);
+        let bytes = std::fs::read(&path).map_err(|source| CorpusError::Io { source, path: path.clone() })?;
+        let image = decode_png_or_jpeg(&bytes).map_err(|source| CorpusError::Image { source, path: path.clone() })?;
+        let [expected, found] = [[record.width, record.height], [image.width(), image.height()]];
+        if expected != found {
+            return Err(CorpusError::Size { expected, found, path });
+        }
+        Ok(image)
     }
 }
 

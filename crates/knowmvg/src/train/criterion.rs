@@ -68,6 +68,19 @@ pub struct LossTerms {
     pub contrast: f64,
 }
 
+impl LossTerms {
+    /// Adds a share of other terms.
+    pub(super) fn add(&mut self, other: &Self, share: f64) {
+        self.total += other.total * share;
+        self.l1 += other.l1 * share;
+        self.giou += other.giou * share;
+        self.presence += other.presence * share;
+        self.attention += other.attention * share;
+        self.spread += other.spread * share;
+        self.contrast += other.contrast * share;
+    }
+}
+
 /// Random boxes beside the true and the mirrored one in the contrast.
 const RANDOM_NEGATIVES: usize = 4;
 /// Temperature of the contrast.

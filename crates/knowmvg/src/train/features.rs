@@ -14,9 +14,10 @@ use sha2::{Digest, Sha256};
 
 use super::corpus::Record;
 use crate::geometry::{Box2, Image, Map, Model, Thorax};
+use crate::image::GreyImage;
 use crate::image::augment::{Mirror, Ranges, View};
 use crate::image::lesion::{self, Lesion};
-use crate::image::preprocess::{self, GreyView};
+use crate::image::preprocess;
 use crate::model::encode::{MIDDLE_LAYER, encode};
 use crate::model::input::Features;
 use crate::model::vision::VisionTower;
@@ -100,7 +101,7 @@ impl FeatureCache {
         &self,
         tower: &VisionTower,
         record: &Record,
-        image: GreyView,
+        image: &GreyImage,
         index: usize,
         mirror_allowed: bool,
     ) -> std::io::Result<()> {
@@ -124,7 +125,7 @@ impl FeatureCache {
         &self,
         tower: &VisionTower,
         record: &Record,
-        image: GreyView,
+        image: &GreyImage,
         inserted: &Inserted,
         index: usize,
     ) -> std::io::Result<()> {
@@ -177,13 +178,12 @@ impl FeatureCache {
         &self,
         tower: &VisionTower,
         wanted: &[(&'a Record, usize, bool)],
-        open: impl Fn(&'a Record) -> Result<(u32, u32, Vec<f32>), E> + Sync,
+        open: impl Fn(&'a Record) -> Result<GreyImage, E> + Sync,
         progress: impl Fn() + Sync,
     ) -> Result<(), E> {
         wanted.par_iter().try_for_each(|(record, index, mirror_allowed)| {
             if !self.has(&record.id, *index) {
-                let (width, height, pixels) = open(record)?;
-                self.ensure(tower, record, GreyView { width, height, pixels: &pixels }, *index, *mirror_allowed)?;
+                self.ensure(tower, record, &open(record)?, *index, *mirror_allowed)?;
             }
             progress();
             Ok(())

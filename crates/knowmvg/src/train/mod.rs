@@ -1,6 +1,7 @@
 //! Training: a corpus folder and a recipe to a model folder.
 
 pub mod average;
+mod batch;
 pub mod checkpoint;
 pub mod compose;
 pub mod config;
@@ -10,7 +11,9 @@ pub mod dataset;
 pub mod features;
 pub mod run;
 pub mod score;
+mod state;
 pub mod tensorboard;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

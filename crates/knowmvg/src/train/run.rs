@@ -5,8 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::optim::grad_clipping::GradientClippingConfig;
-use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use rand::SeedableRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -15,31 +13,30 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::average::WeightAverage;
+use super::batch::BatchMaker;
 use super::checkpoint::{self, Checkpoint, Progress};
-use super::compose::{self, TextLevel};
+use super::compose::TextLevel;
 use super::config::{StageConfig, TrainConfig};
 use super::corpus::{Corpus, Record, Split, Tier};
-use super::criterion::{self, LossTerms, Target, Targets};
+use super::criterion::LossTerms;
 use super::dataset::{self, Asker, LabelMap, Sample};
 use super::features::{self, FeatureCache};
 use super::score;
+use super::state::{State, optimizer};
+use super::vocabulary;
 use super::{Observer, TrainError};
 use crate::calibration::{Calibration, Outcome};
-use crate::decoder::{self, Decoder, identity_thorax};
-use crate::image::decode_png_or_jpeg;
-use crate::image::preprocess::GreyView;
-use crate::knowledge::{self, KnowledgeBase};
+use crate::decoder::Decoder;
+use crate::knowledge::KnowledgeBase;
 use crate::model::GroundingModel;
-use crate::model::config::{KnowledgeSwitch, PriorSwitch};
-use crate::model::input::{self, Features, ImageInput, phrase_input};
-use crate::model::tokenizer::{NodeTexts, PhraseTokenizer, node_ids};
+use crate::model::config::PriorSwitch;
+use crate::model::params;
+use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
 use crate::model::vision::{VisionConfig, VisionTower};
 use crate::model::weights::WeightFile;
-use crate::prior::Location;
 use crate::prior::estimator::PriorEstimator;
 use crate::prior::frame::model_from_typical;
 use crate::prior::table::PriorTable;
-use crate::report::Zone;
 
 /// Which part of the schedule a step belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,24 +53,18 @@ const MAX_INSERTED: usize = 400;
 
 /// A run's fixed parts.
 pub struct Run {
-    config: TrainConfig,
-    tower: VisionTower,
-    tower_sha256: String,
-    cache: FeatureCache,
-    knowledge: &'static KnowledgeBase,
-    tokenizer: PhraseTokenizer,
-    texts: NodeTexts,
-    labels: BTreeMap<String, String>,
-    train: Vec<Sample>,
-    val: Vec<Sample>,
-    corpus: Corpus,
-    device: Device,
-}
-
-/// What one step learns from.
-struct Batch {
-    input: crate::model::GroundingInput,
-    targets: Targets,
+    pub(super) config: TrainConfig,
+    pub(super) tower: VisionTower,
+    pub(super) tower_sha256: String,
+    pub(super) cache: FeatureCache,
+    pub(super) knowledge: &'static KnowledgeBase,
+    pub(super) tokenizer: PhraseTokenizer,
+    pub(super) texts: NodeTexts,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) train: Vec<Sample>,
+    pub(super) val: Vec<Sample>,
+    pub(super) corpus: Corpus,
+    pub(super) device: Device,
 }
 
 impl Run {
@@ -109,7 +100,7 @@ impl Run {
         let positive = |r: &Record| !r.findings.is_empty() || !r.anatomy.is_empty();
         let val = dataset::samples(&corpus, side, &mut labels, |r| is_open(r) && r.split == Split::Val && positive(r))
             .map_err(TrainError::Corpus)?;
-        let tokenizer = tokenizer(knowledge, labels.known(), &config)?;
+        let tokenizer = vocabulary::tokenizer(knowledge, labels.known(), &config)?;
         let texts = NodeTexts::new(knowledge, &tokenizer, config.model.max_tokens);
         let mut config = config;
         config.model.vocab_size = tokenizer.vocab_size();
@@ -157,12 +148,11 @@ impl Run {
     pub fn run(mut self, resume: bool, observer: &mut dyn Observer) -> Result<PathBuf, TrainError> {
         self.fill_cache(observer)?;
         let autodiff = self.device.clone().autodiff();
-        autodiff.seed(self.config.seed);
-        let model = checkpoint::with_stable_ids(GroundingModel::init(
-            &self.config.model,
-            self.tower.config().patch_size,
-            &autodiff,
-        ));
+        let model = params::build(|| {
+            autodiff.seed(self.config.seed);
+            let model = GroundingModel::init(&self.config.model, self.tower.config().patch_size, &autodiff);
+            checkpoint::with_stable_ids(model)
+        });
         let saved = if resume { Checkpoint::open(&self.config.output)? } else { None };
         let mut state = match saved {
             Some(checkpoint) => {
@@ -220,7 +210,7 @@ impl Run {
         self.cache.fill::<TrainError>(
             &self.tower,
             &wanted,
-            |record| read_image(&self.corpus, record),
+            |record| Ok(self.corpus.read_image(record)?),
             || {
                 observer.lock().expect("no panic while reporting").advance(1);
             },
@@ -382,20 +372,14 @@ impl Run {
             else {
                 return Ok(());
             };
-            let (width, height, pixels) = read_image(&self.corpus, &sample.record)?;
-            self.cache.ensure_inserted(
-                &self.tower,
-                &sample.record,
-                GreyView { width, height, pixels: &pixels },
-                &inserted,
-                *view,
-            )?;
+            let image = self.corpus.read_image(&sample.record)?;
+            self.cache.ensure_inserted(&self.tower, &sample.record, &image, &inserted, *view)?;
             observer.lock().expect("no panic while reporting").advance(1);
             Ok(())
         })
     }
 
-    fn rng(&self, stage: Stage, epoch: usize, index: usize) -> ChaCha8Rng {
+    pub(super) fn rng(&self, stage: Stage, epoch: usize, index: usize) -> ChaCha8Rng {
         ChaCha8Rng::from_seed(Sha256::digest(format!("{} {stage:?} {epoch} {index}", self.config.seed)).into())
     }
 
@@ -518,321 +502,9 @@ impl Run {
     }
 }
 
-/// Puts batches together, on another thread than the one that learns.
-struct BatchMaker<'a> {
-    run: &'a Run,
-    asker: &'a Asker<'a>,
-}
-
-impl BatchMaker<'_> {
-    /// One step's images, in as many parts as are learnt from side by side.
-    fn shards(
-        &self,
-        members: &[(usize, usize)],
-        stage: Stage,
-        epoch: usize,
-        index: usize,
-    ) -> Result<Vec<Batch>, TrainError> {
-        let mut rng = self.run.rng(stage, epoch, index);
-        let size = members.len().div_ceil(self.run.config.data.shards.max(1));
-        members.chunks(size).map(|part| self.batch(part, stage, &mut rng)).collect()
-    }
-
-    fn batch(&self, members: &[(usize, usize)], stage: Stage, rng: &mut ChaCha8Rng) -> Result<Batch, TrainError> {
-        let mut features = Vec::with_capacity(members.len());
-        for (sample, view) in members {
-            let mut read = self.run.cache.read(&self.run.train[*sample].record.id, *view)?;
-            blank_patches(&mut read, self.run.config.model.token_width, self.run.config.data.patch_dropout, rng);
-            features.push(read);
-        }
-        let mut images = Vec::with_capacity(members.len());
-        let mut targets: Targets = Vec::with_capacity(members.len());
-        for ((sample, view), features) in members.iter().zip(&features) {
-            let (image, truth) = self.image(&self.run.train[*sample], *view, stage, features, rng);
-            images.push(image);
-            targets.push(truth);
-        }
-        if self.run.config.model.switches.knowledge == KnowledgeSwitch::Shuffled {
-            rotate_nodes(&mut images);
-        }
-        pad(&mut targets);
-        let device = self.run.device.clone().autodiff();
-        let input = input::collate(
-            &images,
-            &self.run.texts,
-            &self.run.config.model,
-            self.run.tower.config().patch_size,
-            &device,
-        );
-        Ok(Batch { input, targets })
-    }
-
-    fn image<'f>(
-        &self,
-        sample: &Sample,
-        view: usize,
-        stage: Stage,
-        features: &'f Features,
-        rng: &mut ChaCha8Rng,
-    ) -> (ImageInput<'f>, Vec<Option<Target>>) {
-        let config = &self.run.config.model;
-        let lesions =
-            view.checked_sub(features::FIRST_INSERTED).and_then(|index| sample.with_lesions(index, config.image_side));
-        let seen = match &lesions {
-            Some((_, inserted)) => sample.seen_inserted(inserted, config.image_side),
-            None => sample.seen(view, config.image_side),
-        };
-        let sample = lesions.as_ref().map_or(sample, |(with_lesions, _)| with_lesions);
-        let questions = match stage {
-            Stage::Anatomy => sample
-                .anatomy
-                .iter()
-                .filter(|(name, _)| decoder::ANATOMY.contains(&name.as_str()))
-                .map(|(name, bounds)| self.asker.about_anatomy(name, &seen.bounds(bounds)))
-                .collect(),
-            Stage::Findings => self.asker.questions(sample, &seen, rng),
-        };
-        // An image is either asked about its anatomy, on the square, or about findings, on the patient's thorax.
-        let asks_anatomy = questions
-            .first()
-            .is_some_and(|q: &dataset::Question| q.finding.as_deref().is_some_and(dataset::is_anatomy_key));
-        let frame = match sample.model_from_thorax {
-            Some(map) if !asks_anatomy => seen.thorax(&map),
-            _ if asks_anatomy => identity_thorax(),
-            _ => model_from_typical(),
-        };
-        let mut phrases = Vec::with_capacity(questions.len());
-        let mut targets = Vec::with_capacity(questions.len());
-        for question in questions {
-            let mut linked = knowledge::link(&question.phrase, self.asker.knowledge);
-            drop_knowledge(&mut linked, rng);
-            let places = decoder::place_regions(&linked.places, self.asker.knowledge);
-            let prior = self.asker.prior(&question, sample.record.patient_key());
-            let prior = if asks_anatomy { prior } else { prior.refined_by(&places) };
-            let prior = prior.on_image(&frame, features.grid);
-            phrases.push(phrase_input(
-                &question.phrase,
-                &linked,
-                self.asker.knowledge,
-                &self.run.tokenizer,
-                &frame,
-                prior,
-                config,
-            ));
-            targets.push(Some(question.target));
-        }
-        (ImageInput { features, model_from_thorax: frame, phrases }, targets)
-    }
-}
-
-/// Forgets all knowledge of some phrases, so that a phrase without an entry degrades gracefully.
-fn drop_knowledge(linked: &mut knowledge::Knowledge, rng: &mut ChaCha8Rng) {
-    const KNOWLEDGE_DROPOUT: f64 = 0.15;
-    if rand::Rng::random_bool(rng, KNOWLEDGE_DROPOUT) {
-        linked.finding = None;
-        linked.places.clear();
-    }
-}
-
-/// Blanks the tokens of some patches: standardised tokens have mean zero.
-fn blank_patches(features: &mut Features, token_width: usize, share: f64, rng: &mut ChaCha8Rng) {
-    for token in features.tokens.chunks_exact_mut(token_width) {
-        if rand::Rng::random_bool(rng, share) {
-            token.fill(0.0);
-        }
-    }
-}
-
-/// Gives every phrase of the batch the nodes of the next one.
-fn rotate_nodes(images: &mut [ImageInput]) {
-    let mut nodes: Vec<_> =
-        images.iter().flat_map(|i| i.phrases.iter().map(|p| (p.nodes.clone(), p.link_quality))).collect();
-    if nodes.is_empty() {
-        return;
-    }
-    nodes.rotate_left(1);
-    let mut nodes = nodes.into_iter();
-    for phrase in images.iter_mut().flat_map(|i| &mut i.phrases) {
-        (phrase.nodes, phrase.link_quality) = nodes.next().expect("as many as phrases");
-    }
-}
-
-fn pad(targets: &mut Targets) {
-    let longest = targets.iter().map(Vec::len).max().unwrap_or(0);
-    targets.iter_mut().for_each(|row| row.resize_with(longest, || None));
-}
-
-/// What changes while training.
-pub(super) struct State {
-    pub(super) model: GroundingModel,
-    pub(super) optimizer: ModuleOptimizer,
-    pub(super) average: WeightAverage,
-    pub(super) best: Option<WeightAverage>,
-    pub(super) progress: Progress,
-}
-
-impl State {
-    fn new(model: GroundingModel, config: &TrainConfig) -> Self {
-        let progress =
-            Progress { stage: Stage::Anatomy, epoch: 0, step: 0, best_score: f64::NEG_INFINITY, since_best: 0 };
-        Self { optimizer: optimizer(&config.anatomy), average: WeightAverage::new(&model), best: None, model, progress }
-    }
-
-    fn from_checkpoint(saved: Checkpoint, model: GroundingModel, config: &TrainConfig) -> Result<Self, TrainError> {
-        let stage = match saved.progress.stage {
-            Stage::Anatomy => &config.anatomy,
-            Stage::Findings => &config.findings,
-        };
-        let model = saved.model_into(model)?;
-        let optimizer = saved.optimizer_into(optimizer(stage))?;
-        Ok(Self { optimizer, average: saved.average, best: saved.best, model, progress: saved.progress })
-    }
-
-    fn view(&self) -> checkpoint::View<'_> {
-        checkpoint::View {
-            model: &self.model,
-            optimizer: &self.optimizer,
-            average: &self.average,
-            best: self.best.as_ref(),
-            progress: &self.progress,
-        }
-    }
-
-    fn anatomy_model(&self) -> GroundingModel {
-        self.best.as_ref().unwrap_or(&self.average).applied_to(self.model.clone().valid())
-    }
-
-    fn note_score(&mut self, score: f64) {
-        if score > self.progress.best_score {
-            self.progress.best_score = score;
-            self.progress.since_best = 0;
-            self.best = Some(self.average.clone());
-        } else {
-            self.progress.since_best += 1;
-        }
-    }
-
-    /// One step down the mean gradient of the shards.
-    fn step(&mut self, shards: Vec<Batch>, stage: &StageConfig, total: usize, config: &TrainConfig) -> LossTerms {
-        let step = self.progress.step;
-        let share = 1.0 / shards.len() as f64;
-        let model = &self.model;
-        let learnt: Vec<(GradientsParams, LossTerms)> = std::thread::scope(|scope| {
-            let learn = |(index, batch): (usize, Batch)| {
-                scope.spawn(move || {
-                    let seed = config.seed ^ ((step as u64) << 20) ^ ((index as u64) << 56);
-                    learn(model, batch, share, config, &mut ChaCha8Rng::seed_from_u64(seed))
-                })
-            };
-            let threads: Vec<_> = shards.into_iter().enumerate().map(learn).collect();
-            threads.into_iter().map(|t| t.join().expect("a shard does not panic")).collect()
-        });
-        let mut terms = LossTerms::default();
-        let mut gradients = GradientsAccumulator::new();
-        for (shard, shard_terms) in learnt {
-            gradients.accumulate(&self.model, shard);
-            terms.add(&shard_terms, share);
-        }
-        self.model = self.optimizer.step(stage.rate(step, total), self.model.clone(), gradients.grads());
-        self.average.update(&self.model, stage.ema);
-        self.progress.step += 1;
-        terms
-    }
-}
-
-/// Gradients of one shard's share of the loss.
-fn learn(
-    model: &GroundingModel,
-    batch: Batch,
-    share: f64,
-    config: &TrainConfig,
-    rng: &mut ChaCha8Rng,
-) -> (GradientsParams, LossTerms) {
-    // A fork has a graph of its own: backward passes of two threads must not meet in the shared parameters.
-    let model = &model.clone().fork(&batch.input.prior.device());
-    let output = model.forward(batch.input, &config.model, &mut ());
-    let (loss, terms) = criterion::loss(&output, &batch.targets, config.model.queries, &config.loss, rng);
-    (GradientsParams::from_grads((loss * share).backward(), model), terms)
-}
-
-fn optimizer(stage: &StageConfig) -> ModuleOptimizer {
-    AdamWConfig::new()
-        .with_weight_decay(stage.weight_decay as f32)
-        .with_epsilon(1e-8)
-        .with_grad_clipping(Some(GradientClippingConfig::Norm(stage.clip as f32)))
-        .init()
-}
-
-impl LossTerms {
-    fn add(&mut self, other: &Self, share: f64) {
-        self.total += other.total * share;
-        self.l1 += other.l1 * share;
-        self.giou += other.giou * share;
-        self.presence += other.presence * share;
-        self.attention += other.attention * share;
-        self.spread += other.spread * share;
-        self.contrast += other.contrast * share;
-    }
-}
-
 /// The tower's configuration, from the file beside its weights.
 pub(crate) fn tower_config(weights: &Path) -> Result<VisionConfig, TrainError> {
     let path = weights.with_extension("config.json");
     let bytes = fs::read(&path).map_err(|e| TrainError::io(e, &path))?;
     serde_json::from_slice(&bytes).map_err(|e| TrainError::Config(format!("{}: {e}", path.display())))
-}
-
-/// Reads an image of a corpus.
-pub(crate) fn read_image(corpus: &Corpus, record: &Record) -> Result<(u32, u32, Vec<f32>), TrainError> {
-    let path = corpus.image_path(record);
-    let bytes = fs::read(&path).map_err(|e| TrainError::io(e, &path))?;
-    let image = decode_png_or_jpeg(&bytes).map_err(|e| TrainError::Corpus(format!("{e}: {}", path.display())))?;
-    if (image.width(), image.height()) != (record.width, record.height) {
-        let found = (image.width(), image.height());
-        return Err(TrainError::Corpus(format!(
-            "expected {}x{} pixels, found {found:?}: {}",
-            record.width,
-            record.height,
-            path.display()
-        )));
-    }
-    Ok((image.width(), image.height(), image.pixels().to_vec()))
-}
-
-/// The recipe's vocabulary, or one from texts.
-fn tokenizer(
-    knowledge: &KnowledgeBase,
-    labels: &BTreeMap<String, String>,
-    config: &TrainConfig,
-) -> Result<PhraseTokenizer, TrainError> {
-    match &config.tokenizer {
-        Some(path) => Ok(PhraseTokenizer::from_json(&fs::read(path).map_err(|e| TrainError::io(e, path))?)?),
-        None => tokenizer_from_texts(knowledge, labels, config),
-    }
-}
-
-/// Word pieces from the knowledge base and from composed phrases about every label.
-fn tokenizer_from_texts(
-    knowledge: &KnowledgeBase,
-    labels: &BTreeMap<String, String>,
-    config: &TrainConfig,
-) -> Result<PhraseTokenizer, TrainError> {
-    let mut texts: Vec<String> = node_ids(knowledge).map(|id| knowledge::node_text(id, knowledge)).collect();
-    texts.extend(knowledge.findings().iter().flat_map(|f| f.synonyms.values().flatten().cloned()));
-    texts.extend(knowledge.places().iter().flat_map(|p| p.synonyms.values().flatten().cloned()));
-    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-    for (label, finding) in labels {
-        for _ in 0..40 {
-            let location = Location {
-                side: [None, Some(crate::grounding::Side::Left), Some(crate::grounding::Side::Right)]
-                    .choose(&mut rng)
-                    .copied()
-                    .flatten(),
-                zone: [None, Some(Zone::Upper), Some(Zone::Mid), Some(Zone::Lower)].choose(&mut rng).copied().flatten(),
-            };
-            let phrase = compose::phrase(finding, label, location, knowledge, &mut rng);
-            texts.push(compose::report(&phrase, &["effusion", "pneumothorax"], &mut rng));
-        }
-    }
-    Ok(PhraseTokenizer::from_texts(texts.into_iter(), config.model.vocab_size)?)
 }
