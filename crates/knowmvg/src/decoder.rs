@@ -77,9 +77,12 @@ impl Decoder<'_> {
 
     fn anatomy_input(&self, name: &str, grid: usize) -> PhraseInput {
         let phrase = report::query(name, self.knowledge);
-        let prior =
-            self.anatomy_priors.get(Some(&anatomy_key(name)), Location { side: None, zone: None }, self.knowledge);
-        self.input(&phrase, &prior, &identity_thorax(), grid)
+        self.input(&phrase, &self.anatomy_prior(name), &identity_thorax(), grid)
+    }
+
+    /// The prior of one of [`ANATOMY`], on the square.
+    pub fn anatomy_prior(&self, name: &str) -> Prior {
+        self.anatomy_priors.get(Some(&anatomy_key(name)), Location { side: None, zone: None }, self.knowledge)
     }
 
     /// The prior of a phrase: table, narrowed to the places that it names.

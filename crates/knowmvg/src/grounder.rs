@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
 use crate::calibration::Calibration;
-use crate::decoder::{ANATOMY, Decoder};
+use crate::decoder::{ANATOMY, Decoder, anatomy_key, identity_thorax};
 use crate::geometry::{Box2, Image, Map, Model, Thorax};
 use crate::grounding::{
     AnatomyBox, Assertion, Evidence, GroundedPhrase, Grounding, ImageInfo, ModelInfo, NOTICE, PhraseText, Range2,
@@ -362,9 +362,11 @@ impl Session<'_> {
         let wanted: Vec<usize> =
             (0..asked.len()).filter(|i| self.is_groundable(&asked[*i].phrase, &prepared[*i].linked)).collect();
         let mut answers: Vec<Option<Answer>> = vec![None; asked.len()];
-        for chunk in wanted.chunks(PHRASES_PER_PASS) {
+        // Phrases that are decoded together share the frame of their priors.
+        let (anatomy, findings): (Vec<usize>, Vec<usize>) = wanted.into_iter().partition(|i| prepared[*i].is_anatomy);
+        for chunk in anatomy.chunks(PHRASES_PER_PASS).chain(findings.chunks(PHRASES_PER_PASS)) {
             let batch = chunk.iter().map(|i| (&asked[*i].phrase, &prepared[*i]));
-            for (i, answer) in chunk.iter().zip(self.decode(batch, &mut ())) {
+            for (i, answer) in chunk.iter().zip(self.decode(prepared[chunk[0]].frame, batch, &mut ())) {
                 answers[*i] = Some(answer);
             }
         }
@@ -378,8 +380,16 @@ impl Session<'_> {
 
     fn prepare(&self, phrase: &Phrase) -> Prepared {
         let linked = knowledge::link(phrase, self.grounder.knowledge);
-        let prior = self.grounder.decoder().prior(phrase, &linked);
-        Prepared { linked, prior }
+        let decoder = self.grounder.decoder();
+        match structure(&linked) {
+            Some(name) => {
+                Prepared { prior: decoder.anatomy_prior(name), linked, frame: identity_thorax(), is_anatomy: true }
+            }
+            None => {
+                let prior = decoder.prior(phrase, &linked);
+                Prepared { linked, prior, frame: self.model_from_thorax, is_anatomy: false }
+            }
+        }
     }
 
     /// A denied finding has no box; nor has one that the knowledge base says can't be boxed.
@@ -390,15 +400,14 @@ impl Session<'_> {
 
     fn decode<'p>(
         &self,
+        frame: Map<Model, Thorax>,
         batch: impl Iterator<Item = (&'p Phrase, &'p Prepared)>,
         trace: &mut impl crate::model::trace::Trace,
     ) -> Vec<Answer> {
         let decoder = self.grounder.decoder();
         let grid = self.features.grid;
-        let phrases = batch
-            .map(|(phrase, prepared)| decoder.input(phrase, &prepared.prior, &self.model_from_thorax, grid))
-            .collect();
-        let image = ImageInput { features: &self.features, model_from_thorax: self.model_from_thorax, phrases };
+        let phrases = batch.map(|(phrase, prepared)| decoder.input(phrase, &prepared.prior, &frame, grid)).collect();
+        let image = ImageInput { features: &self.features, model_from_thorax: frame, phrases };
         let (config, texts) = (&self.grounder.config, &self.grounder.texts);
         answer(&self.grounder.model, config, &[image], texts, decoder.patch_size, &self.grounder.device, trace)
             .remove(0)
@@ -417,7 +426,7 @@ impl Session<'_> {
             })
             .collect();
         boxes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        let blind = prepared.prior.on_image(&self.model_from_thorax, 1).reference;
+        let blind = prepared.prior.on_image(&prepared.frame, 1).reference;
         let first = kept.first();
         let attention = answer.zip(first).map(|(a, c)| share_inside(&a.global_map, self.features.grid, &c.bounds));
         GroundedPhrase {
@@ -447,7 +456,7 @@ impl Session<'_> {
             return None;
         }
         let mut trace = TraceMap::default();
-        let answer = self.decode(std::iter::once((&asked.phrase, &prepared)), &mut trace).remove(0);
+        let answer = self.decode(prepared.frame, std::iter::once((&asked.phrase, &prepared)), &mut trace).remove(0);
         let grid = self.features.grid;
         let (query, last) = (answer.candidates[0].query, self.grounder.config.layers - 1);
         let window_side = self.grounder.config.window;
@@ -461,7 +470,7 @@ impl Session<'_> {
             [b[0] - b[2] * scale / 2.0, b[1] - b[3] * scale / 2.0, b[0] + b[2] * scale / 2.0, b[1] + b[3] * scale / 2.0]
         });
         Some(Explanation {
-            prior: prepared.prior.on_image(&self.model_from_thorax, grid).map,
+            prior: prepared.prior.on_image(&prepared.frame, grid).map,
             global: answer.global_map,
             local: local.unwrap_or_default(),
             window,
@@ -496,6 +505,15 @@ impl Session<'_> {
 struct Prepared {
     linked: Knowledge,
     prior: Prior,
+    /// Where the prior lies: on the patient's thorax, or, for lungs and heart, which carry that frame, on the square.
+    frame: Map<Model, Thorax>,
+    is_anatomy: bool,
+}
+
+/// The lung or the heart, if the phrase is about nothing else.
+fn structure(linked: &Knowledge) -> Option<&'static str> {
+    let is_it = |name: &&&str| linked.finding.is_none() && linked.places == [anatomy_key(name)];
+    ANATOMY.iter().find(is_it).copied()
 }
 
 /// Candidates that are boxes of their own: present enough and apart from better ones; the best one always.

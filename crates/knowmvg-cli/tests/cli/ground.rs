@@ -201,3 +201,19 @@ fn the_benchmark_prints_the_line_that_is_documented() {
     assert_eq!([&line["milliseconds"], &line["class_token"]].map(|list| list.as_array().unwrap().len()), [1, 8]);
     assert!(line["median_ms"].as_f64().unwrap() > 0.0);
 }
+
+/// Lungs and heart are found in a frame of their own; asked for by name, they must be what `anatomy` says.
+#[test]
+fn structures_asked_for_are_the_structures_found() {
+    let image = repository_arg("samples/rg1.dcm");
+    let names = ["left lung", "right lung", "heart"];
+    let args = ["ground", &image, "--phrase", names[0], "--phrase", names[1], "--phrase", names[2], "--json"];
+    let grounding = knowmvg(args).ended_with(0).json();
+    for (index, name) in names.into_iter().enumerate() {
+        let numbers = |list: &Value| list.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<_>>();
+        let [asked, found] =
+            [&findings(&grounding)[index]["boxes"][0], &grounding["anatomy"][index]].map(|b| numbers(&b["box"]));
+        let apart = asked.iter().zip(&found).map(|(a, f)| (a - f).abs()).fold(0.0, f64::max);
+        assert!(apart < 0.5, "{name}: {asked:?} and {found:?}");
+    }
+}

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose::{TextLevel, canonical};
 use super::dataset::{FindingBox, Sample};
-use crate::decoder::{ANATOMY, Decoder, anatomy_key, identity_thorax};
+use crate::decoder::{ANATOMY, Decoder, identity_thorax};
 use crate::geometry::{Box2, Model};
 use crate::knowledge;
 use crate::model::answer::{Answer, answer};
@@ -129,11 +129,7 @@ pub fn score_anatomy(
         let found = decoder.anatomy(&[&features]).remove(0);
         for (name, bounds) in &sample.anatomy {
             let Some(index) = ANATOMY.iter().position(|a| a == name) else { continue };
-            let prior = decoder.anatomy_priors.get(
-                Some(&anatomy_key(name)),
-                Location { side: None, zone: None },
-                decoder.knowledge,
-            );
+            let prior = decoder.anatomy_prior(name);
             let blind = prior.on_image(&identity_thorax(), 1).reference;
             out.push(scored(sample, name, name, bounds, &found.answers[index], &blind));
         }
