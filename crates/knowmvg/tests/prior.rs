@@ -60,12 +60,12 @@ fn relatives_come_before_strangers() {
     assert_eq!(estimate(boxes, "pulmonary_nodule", LEFT_BASE, None).reference, bounds(near));
 }
 
-/// Without any box the atlas answers, in the zone that was asked for and never on the other side.
+/// Without any box the atlas answers, on the side and in the zone that were asked for.
 #[test]
 fn the_atlas_lies_beneath() {
     for finding in ["pleural_effusion", "pneumonia", "pulmonary_mass"] {
         let [cx, cy, _, _] = estimate(vec![], finding, LEFT_BASE, None).reference.cxcywh();
-        assert!(cx >= 0.5 && cy > 0.5, "{finding}: {cx} {cy}");
+        assert!(cx > 0.55 && cy > 0.5, "{finding}: {cx} {cy}");
     }
 }
 

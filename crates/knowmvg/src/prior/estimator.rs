@@ -103,11 +103,16 @@ impl<'a> PriorEstimator<'a> {
         }
     }
 
+    /// The part of a paired place on the side that was asked for.
+    fn on_side<'p>(&'p self, id: &'p str, side: Option<Side>) -> &'p str {
+        self.knowledge.place_on_side(id, side).map_or(id, |place| place.id.as_str())
+    }
+
     /// Regions of the knowledge base that fit the question.
     fn atlas(&self, finding: Option<&str>, location: Location) -> Vec<Box2<Thorax>> {
         let typical: Vec<&str> = finding
             .and_then(|id| self.knowledge.finding(id))
-            .map(|f| f.typical_places.iter().map(String::as_str).collect())
+            .map(|f| f.typical_places.iter().map(|id| self.on_side(id, location.side)).collect())
             .unwrap_or_default();
         let own_region = finding.and_then(|id| self.knowledge.place(id)).map(|p| p.id.as_str());
         let fits = |id: &&str| {
