@@ -86,12 +86,7 @@ impl BatchMaker<'_> {
         };
         let sample = lesions.as_ref().map_or(sample, |(with_lesions, _)| with_lesions);
         let questions = match stage {
-            Stage::Anatomy => sample
-                .anatomy
-                .iter()
-                .filter(|(name, _)| decoder::ANATOMY.contains(&name.as_str()))
-                .map(|(name, bounds)| self.asker.about_anatomy(name, &seen.bounds(bounds)))
-                .collect(),
+            Stage::Anatomy => self.asker.anatomy_questions(sample, &seen),
             Stage::Findings => self.asker.questions(sample, &seen, rng),
         };
         // An image is either asked about its anatomy, on the square, or about findings, on the patient's thorax.
@@ -99,9 +94,9 @@ impl BatchMaker<'_> {
             .first()
             .is_some_and(|q: &dataset::Question| q.finding.as_deref().is_some_and(dataset::is_anatomy_key));
         let frame = match sample.model_from_thorax {
-            Some(map) if !asks_anatomy => seen.thorax(&map),
             _ if asks_anatomy => identity_thorax(),
-            _ => model_from_typical(),
+            Some(map) => seen.thorax(&map),
+            None => model_from_typical(),
         };
         let mut phrases = Vec::with_capacity(questions.len());
         let mut targets = Vec::with_capacity(questions.len());

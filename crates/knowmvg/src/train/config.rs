@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::criterion::LossWeights;
+use super::run::Stage;
 use crate::model::config::ModelConfig;
 
 /// Everything that decides the outcome of a run.
@@ -108,6 +109,14 @@ pub struct StageConfig {
 }
 
 impl TrainConfig {
+    /// The schedule of a stage.
+    pub fn stage(&self, stage: Stage) -> &StageConfig {
+        match stage {
+            Stage::Anatomy => &self.anatomy,
+            Stage::Findings => &self.findings,
+        }
+    }
+
     /// The recipe without the paths of one machine, to be kept in the weights.
     pub fn shareable(&self) -> Self {
         let name = |path: &PathBuf| path.file_name().map(PathBuf::from).unwrap_or_default();

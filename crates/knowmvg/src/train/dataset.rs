@@ -225,26 +225,43 @@ pub struct Asker<'a> {
 
 impl Asker<'_> {
     /// Draws the questions of one view.
+    ///
+    /// Structures are asked about on the square, findings on the patient's thorax, so never in one view: an image that
+    /// has both is asked about one or the other, by chance.
     pub fn questions(&self, sample: &Sample, seen: &Seen, rng: &mut impl Rng) -> Vec<Question> {
+        let mut structures = self.anatomy_questions(sample, seen);
+        let findings = if structures.is_empty() || (sample.record.findings_annotated && rng.random_bool(0.5)) {
+            self.finding_questions(sample, seen, rng)
+        } else {
+            vec![]
+        };
+        if !findings.is_empty() {
+            return findings;
+        }
+        structures.shuffle(rng);
+        structures.truncate(self.phrases_per_image);
+        structures
+    }
+
+    fn finding_questions(&self, sample: &Sample, seen: &Seen, rng: &mut impl Rng) -> Vec<Question> {
         let mut questions: Vec<Question> = Vec::new();
         let absent = self.absent(sample, rng);
         let mut order: Vec<&FindingBox> = sample.findings.iter().collect();
         order.shuffle(rng);
-        let room = self.phrases_per_image - usize::from(!absent.is_empty());
+        let room = self.phrases_per_image.saturating_sub(usize::from(!absent.is_empty()));
         for chosen in order.into_iter().take(room) {
             questions.push(self.about_finding(sample, chosen, seen, &absent, rng));
         }
         if questions.is_empty() || rng.random_bool(0.35) {
             questions.extend(self.false_question(sample, seen, &absent, rng));
         }
-        let mut structures: Vec<_> =
-            sample.anatomy.iter().filter(|(name, _)| ANATOMY.contains(&name.as_str())).collect();
-        structures.shuffle(rng);
-        let room = self.phrases_per_image.saturating_sub(questions.len());
-        questions.extend(
-            structures.into_iter().take(room).map(|(name, bounds)| self.about_anatomy(name, &seen.bounds(bounds))),
-        );
         questions
+    }
+
+    /// One question for every structure of the view that has a box.
+    pub fn anatomy_questions(&self, sample: &Sample, seen: &Seen) -> Vec<Question> {
+        let structures = sample.anatomy.iter().filter(|(name, _)| ANATOMY.contains(&name.as_str()));
+        structures.map(|(name, bounds)| self.about_anatomy(name, &seen.bounds(bounds))).collect()
     }
 
     /// One of the finding's boxes, with all other boxes that the same words describe.
@@ -328,7 +345,7 @@ impl Asker<'_> {
     }
 
     /// The question for a structure, whose prior lives on the square itself.
-    pub fn about_anatomy(&self, name: &str, bounds: &Box2<Model>) -> Question {
+    fn about_anatomy(&self, name: &str, bounds: &Box2<Model>) -> Question {
         let phrase = report::query(name, self.knowledge);
         let finding = Some(anatomy_key(name));
         Question {

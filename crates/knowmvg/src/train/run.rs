@@ -16,7 +16,7 @@ use super::average::WeightAverage;
 use super::batch::BatchMaker;
 use super::checkpoint::{self, Checkpoint, Progress};
 use super::compose::TextLevel;
-use super::config::{StageConfig, TrainConfig};
+use super::config::TrainConfig;
 use super::corpus::{Corpus, Record, Split, Tier};
 use super::criterion::LossTerms;
 use super::dataset::{self, Asker, LabelMap, Sample};
@@ -240,7 +240,7 @@ impl Run {
     }
 
     fn train_stage(&self, state: &mut State, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        let stage = self.stage_config(state.progress.stage).clone();
+        let stage = self.config.stage(state.progress.stage).clone();
         let (priors, anatomy_priors) = self.estimators();
         let class_weights = self.class_weights();
         let total = stage.epochs * self.epoch_plan(state.progress.stage, 0).len();
@@ -297,19 +297,12 @@ impl Run {
                 }
             });
             for batch in receiver {
-                let terms = state.step(batch?, self.stage_config(stage), total, &self.config);
+                let terms = state.step(batch?, self.config.stage(stage), total, &self.config);
                 sums.add(&terms, 1.0 / plan.len() as f64);
                 observer.advance(1);
             }
             Ok(sums)
         })
-    }
-
-    fn stage_config(&self, stage: Stage) -> &StageConfig {
-        match stage {
-            Stage::Anatomy => &self.config.anatomy,
-            Stage::Findings => &self.config.findings,
-        }
     }
 
     /// Which sample, in which view, stands in which batch of an epoch; a function of the seed and the epoch alone.
@@ -336,7 +329,7 @@ impl Run {
         let mut members: Vec<_> = chosen.into_iter().map(|index| with_view(index, &mut rng)).collect();
         members.extend(inserted);
         members.shuffle(&mut rng);
-        members.chunks(self.stage_config(stage).batch).map(<[_]>::to_vec).collect()
+        members.chunks(self.config.stage(stage).batch).map(<[_]>::to_vec).collect()
     }
 
     /// Images of one epoch that carry made-up lesions.

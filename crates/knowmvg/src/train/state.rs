@@ -36,12 +36,8 @@ impl State {
         model: GroundingModel,
         config: &TrainConfig,
     ) -> Result<Self, TrainError> {
-        let stage = match saved.progress.stage {
-            Stage::Anatomy => &config.anatomy,
-            Stage::Findings => &config.findings,
-        };
         let model = saved.model_into(model)?;
-        let optimizer = saved.optimizer_into(optimizer(stage))?;
+        let optimizer = saved.optimizer_into(optimizer(config.stage(saved.progress.stage)))?;
         Ok(Self { optimizer, average: saved.average, best: saved.best, model, progress: saved.progress })
     }
 
