@@ -61,6 +61,8 @@ pub enum Verb {
     Train(TrainArgs),
     /// Score the model on a corpus, beside guesses that see no image
     Eval(EvalArgs),
+    /// Train and compare variants of a recipe
+    Ablate(AblateArgs),
     /// Write a corpus of made-up radiographs
     Synth(SynthArgs),
 }
@@ -169,6 +171,27 @@ pub struct TrainArgs {
     /// Use another seed than the recipe's
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// `knowmvg ablate`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A grid names a recipe, seeds, and arms: changes to the recipe. Every arm is trained with every seed and
+scored on phrases that one box fits. An interrupted grid goes on where it stopped; finished runs are
+kept below the grid's `output`. The table has the mean over seeds of each phrase's IoU, and paired
+differences to the reference arm with 95 % intervals over patients.")]
+pub struct AblateArgs {
+    /// The grid, a TOML file; see runs/ablation.toml
+    pub grid: PathBuf,
+    /// Part of the corpus that is scored; never choose between arms by `test`
+    #[arg(long, default_value = "val")]
+    pub split: SplitArg,
+    /// Train nothing; make the tables from the runs that are finished
+    #[arg(long)]
+    pub table_only: bool,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `knowmvg eval`

@@ -1,5 +1,6 @@
 //! The binary `knowmvg`: arguments to a call of the library, and its result to the terminal and to files.
 
+mod ablate;
 mod args;
 mod batch;
 mod batch_row;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Verb::Info(args) => info::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Eval(args) => eval::run(&args),
+        Verb::Ablate(args) => ablate::run(&args),
         Verb::Synth(args) => synth::run(&args),
     };
     match done {

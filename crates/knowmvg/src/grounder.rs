@@ -82,6 +82,7 @@ pub enum GrounderError {
 /// A loaded model; shared between threads.
 pub struct Grounder {
     tower: VisionTower,
+    tower_sha256: String,
     model: GroundingModel,
     config: ModelConfig,
     tokenizer: PhraseTokenizer,
@@ -143,6 +144,7 @@ impl Grounder {
         let sha256 = hex(&Sha256::digest(format!("{} {}", tower_file.sha256(), file.sha256())));
         Ok(Self {
             tower,
+            tower_sha256: tower_file.sha256(),
             model,
             config,
             tokenizer,
@@ -169,6 +171,11 @@ impl Grounder {
     /// The image encoder.
     pub fn tower(&self) -> &VisionTower {
         &self.tower
+    }
+
+    /// SHA-256 of the image encoder's weights.
+    pub fn tower_sha256(&self) -> &str {
+        &self.tower_sha256
     }
 
     /// Sizes and switches of the decoder.

@@ -22,8 +22,14 @@ pub struct ModelConfig {
     pub queries: usize,
     /// Prompt tokens per phrase (`K`).
     pub prompt_tokens: usize,
+    /// Convolutional blocks between the tower and the decoder.
+    pub neck_blocks: usize,
+    /// Width of what a patch and a phrase have in common, from which boxes are proposed.
+    pub proposal_width: usize,
     /// Width of the fine map.
     pub fine_width: usize,
+    /// Convolutional blocks on the fine map.
+    pub fine_blocks: usize,
     /// Samples along one side of the local window.
     pub window: usize,
     /// Side of the local window over side of the reference box.
@@ -51,7 +57,10 @@ impl Default for ModelConfig {
             layers: 3,
             queries: 4,
             prompt_tokens: 4,
+            neck_blocks: 2,
+            proposal_width: 96,
             fine_width: 64,
+            fine_blocks: 1,
             window: 10,
             window_scale: 1.6,
             vocab_size: 2000,
@@ -83,6 +92,7 @@ impl ModelConfig {
             ("layers", self.layers),
             ("queries", self.queries),
             ("prompt_tokens", self.prompt_tokens),
+            ("proposal_width", self.proposal_width),
             ("fine_width", self.fine_width),
             ("window", self.window),
             ("vocab_size", self.vocab_size),
@@ -96,6 +106,9 @@ impl ModelConfig {
         if !self.width.is_multiple_of(self.heads) || !self.width.is_multiple_of(4) {
             return Err(format!("expected a width divisible by {} heads and by 4, found {}", self.heads, self.width));
         }
+        if self.neck_blocks.max(self.fine_blocks) > MAX_BLOCKS {
+            return Err(format!("expected at most {MAX_BLOCKS} neck_blocks and fine_blocks"));
+        }
         if self.queries > MAX_QUERIES {
             return Err(format!("expected at most {MAX_QUERIES} queries, found {}", self.queries));
         }
@@ -103,6 +116,8 @@ impl ModelConfig {
     }
 }
 
+/// Most convolutional blocks in a row.
+const MAX_BLOCKS: usize = 16;
 /// Most box queries: the matcher tries every assignment.
 pub const MAX_QUERIES: usize = 6;
 
@@ -116,6 +131,8 @@ pub struct Switches {
     pub prior: PriorSwitch,
     /// Whether the decoder looks a second time, through a window.
     pub local: LocalSwitch,
+    /// Where boxes are first looked for.
+    pub start: StartSwitch,
 }
 
 /// What the knowledge prompt reads.
@@ -155,4 +172,15 @@ pub enum LocalSwitch {
     /// Global, then local.
     #[default]
     On,
+}
+
+/// Where boxes are first looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartSwitch {
+    /// Where the words alone point.
+    Prior,
+    /// Where patches look like the phrase; where none does, as [`StartSwitch::Prior`].
+    #[default]
+    Proposals,
 }

@@ -6,6 +6,7 @@ use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
 
 use super::config::ModelConfig;
+use super::layers::ConvBlock;
 
 /// Cells of the fine map along one patch.
 pub const CELLS_PER_PATCH: usize = 2;
@@ -16,6 +17,7 @@ pub struct FineMap {
     pixels: Linear,
     tokens: Linear,
     mixed: Linear,
+    blocks: Vec<ConvBlock>,
 }
 
 impl FineMap {
@@ -26,6 +28,9 @@ impl FineMap {
             pixels: linear(patch_size * patch_size, config.fine_width),
             tokens: linear(config.width, config.fine_width),
             mixed: linear(config.fine_width, config.fine_width),
+            blocks: (0..config.fine_blocks)
+                .map(|_| ConvBlock::init(config.fine_width, config.fine_width, device))
+                .collect(),
         }
     }
 
@@ -44,7 +49,8 @@ impl FineMap {
         let rows = rows.reshape([batch, cells, grid, width]).swap_dims(1, 2).reshape([batch, grid, cells * width]);
         let both = upsample.matmul(rows).reshape([batch, cells, cells, width]).swap_dims(1, 2); // [batch, row, col, width]
         let joined = gelu(self.pixels.forward(pixel_patches) + both.reshape([batch, cells * cells, width]));
-        joined.clone() + gelu(self.mixed.forward(joined))
+        let mixed = joined.clone() + gelu(self.mixed.forward(joined));
+        self.blocks.iter().fold(mixed, |cells, block| block.forward(cells))
     }
 }
 

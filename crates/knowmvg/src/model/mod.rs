@@ -26,6 +26,7 @@ pub mod layers;
 pub mod linalg;
 pub mod params;
 pub mod phrase_encoder;
+pub mod proposals;
 pub mod tokenizer;
 pub mod trace;
 pub mod vision;
@@ -35,14 +36,15 @@ pub mod window;
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use box_head::{BoxHead, Boxes};
-use config::{KnowledgeSwitch, ModelConfig};
+use config::{KnowledgeSwitch, ModelConfig, StartSwitch};
 use fine_map::FineMap;
 use global_local::{GlobalLocalLayer, Scene};
 use knowledge_prompt::{KnowledgeInput, KnowledgePrompt};
 use phrase_encoder::PhraseEncoder;
+use proposals::{PatchBoxes, Proposal, ProposalHead};
 use trace::Trace;
 use visual_tokens::VisualProjection;
 
@@ -60,11 +62,13 @@ pub struct GroundingModel {
     knowledge_prompt: KnowledgePrompt,
     random_nodes: Param<Tensor<2>>,
     visual_projection: VisualProjection,
+    proposal_head: ProposalHead,
     fine_map: FineMap,
     queries: Param<Tensor<2>>,
     query_offsets: Param<Tensor<2>>,
     from_phrase: Linear,
     from_prior: Linear,
+    from_start: Linear,
     layers: Vec<GlobalLocalLayer>,
     heads: Vec<BoxHead>,
     region: Linear,
@@ -114,6 +118,8 @@ pub struct GroundingOutput {
     pub layers: Vec<Boxes>,
     /// Global attention of each query in each layer, `[batch, phrases * queries, patches]`.
     pub global_maps: Vec<Tensor<3>>,
+    /// What every patch says about every phrase.
+    pub patch_boxes: PatchBoxes,
     /// How far the knowledge gate opened, `[batch * phrases, 1]`.
     pub knowledge_gate: Tensor<2>,
     /// Phrase and region embeddings for the contrastive loss.
@@ -142,11 +148,13 @@ impl GroundingModel {
             knowledge_prompt: KnowledgePrompt::init(config, device),
             random_nodes: normal(1.0).init([RANDOM_NODES, width], device),
             visual_projection: VisualProjection::init(config, device),
+            proposal_head: ProposalHead::init(config, device),
             fine_map: FineMap::init(config, patch_size, device),
             queries: normal(1.0).init([config.queries, width], device),
             query_offsets: normal(0.1).init([config.queries, 4], device),
             from_phrase: linear(width, width),
             from_prior: linear(4, width),
+            from_start: linear(START_FEATURES, width),
             layers: (0..config.layers).map(|_| GlobalLocalLayer::init(config, device)).collect(),
             heads: (0..config.layers).map(|_| BoxHead::init(config, device)).collect(),
             region: linear(width, width),
@@ -178,13 +186,20 @@ impl GroundingModel {
             phrases: self.region_phrase.forward(phrase_embeds.clone()).reshape([batch, phrases, width]),
             patches: self.region.forward(visual.values.clone()),
         };
+        let told = phrase_embeds.clone() + prompt.embeds.clone().mean_dim(1).squeeze_dim(1);
+        let patch_boxes = self.proposal_head.forward(told, visual.keys.clone(), input.prior.clone());
+        trace.record("patch_boxes.logits", &patch_boxes.logits);
+        trace.record("patch_boxes.log_sides", &patch_boxes.log_sides);
         let scene = Scene { visual, prior: input.prior, fine_map, grid, cells };
 
-        let mut references = self.first_references(input.prior_boxes.clone(), config);
-        let mut states = self.first_states(phrase_embeds, prompt.embeds, input.prior_boxes, config);
+        let start = Start::new(&patch_boxes, &input.prior_boxes, config);
+        trace.record("start", &start.boxes);
+        let mut references = self.first_references(&start, [batch, phrases], config);
+        let mut states = self.first_states(phrase_embeds, prompt.embeds, input.prior_boxes, &start);
         trace.record("first_states", &states);
+        let knowledge_gate = prompt.gate;
         let mut output =
-            GroundingOutput { layers: vec![], global_maps: vec![], knowledge_gate: prompt.gate, alignment };
+            GroundingOutput { layers: vec![], global_maps: vec![], patch_boxes, knowledge_gate, alignment };
         for (index, (layer, head)) in self.layers.iter().zip(&self.heads).enumerate() {
             let looked = layer.forward(states, references.clone(), &scene, config, &format!("layers.{index}"), trace);
             let asked = looked.states.clone().slice([0..batch * phrases, 0..config.queries]);
@@ -238,14 +253,11 @@ impl GroundingModel {
         self.knowledge_prompt.forward(phrase_embeds, knowledge, trace)
     }
 
-    /// Each query starts from the prior box, a learned step away from it.
-    fn first_references(&self, prior_boxes: Tensor<3>, config: &ModelConfig) -> Tensor<3> {
-        let [batch, phrases, _] = prior_boxes.dims();
-        let shape = [batch, phrases, config.queries, 4];
-        let boxes = prior_boxes.unsqueeze_dim::<4>(2).expand(shape).reshape([batch, phrases * config.queries, 4]);
-        let steps =
-            self.query_offsets.val().unsqueeze::<4>().expand(shape).reshape([batch, phrases * config.queries, 4]);
-        box_head::refine(boxes, steps)
+    /// Each query starts a learned step away from its box.
+    fn first_references(&self, start: &Start, [batch, phrases]: [usize; 2], config: &ModelConfig) -> Tensor<3> {
+        let shape = [batch, phrases * config.queries, 4];
+        let steps = self.query_offsets.val().unsqueeze::<4>().expand([batch, phrases, config.queries, 4]);
+        box_head::refine(start.boxes.clone().reshape(shape), steps.reshape(shape))
     }
 
     /// `Z`: queries, the phrase, the prompt.
@@ -254,15 +266,55 @@ impl GroundingModel {
         phrase_embeds: Tensor<2>,
         prompt_embeds: Tensor<3>,
         prior_boxes: Tensor<3>,
-        config: &ModelConfig,
+        start: &Start,
     ) -> Tensor<3> {
-        let [rows, width] = phrase_embeds.dims();
+        let [rows, _] = phrase_embeds.dims();
         let told =
             self.from_phrase.forward(phrase_embeds.clone()) + self.from_prior.forward(prior_boxes.reshape([rows, 4]));
-        let queries = self.queries.val().unsqueeze_dim::<3>(0) + told.unsqueeze_dim(1);
-        let queries = queries.expand([rows, config.queries, width]);
+        let started = self.from_start.forward(Tensor::cat(vec![start.boxes.clone(), start.scores.clone()], 2));
+        let queries = self.queries.val().unsqueeze_dim::<3>(0) + told.unsqueeze_dim(1) + started;
         Tensor::cat(vec![queries, phrase_embeds.unsqueeze_dim(1), prompt_embeds], 1)
     }
+}
+
+/// Numbers that a query is told about where it starts: its box and how many patches spoke for it.
+const START_FEATURES: usize = 5;
+
+/// Where each query starts: the proposals of its phrase, best first, then the prior's box.
+struct Start {
+    /// Centre and size, `[batch * phrases, queries, 4]`.
+    boxes: Tensor<3>,
+    /// Score of the proposal, 0 for the prior's box, `[batch * phrases, queries, 1]`.
+    scores: Tensor<3>,
+}
+
+impl Start {
+    fn new(patch_boxes: &PatchBoxes, prior_boxes: &Tensor<3>, config: &ModelConfig) -> Self {
+        let device = prior_boxes.device();
+        let prior_boxes = trace::values(prior_boxes);
+        let rows = prior_boxes.len() / 4;
+        let proposals = match config.switches.start {
+            StartSwitch::Prior => vec![vec![]; rows],
+            StartSwitch::Proposals => patch_boxes.propose(config.queries),
+        };
+        let (mut boxes, mut scores) = (Vec::with_capacity(rows * config.queries * 4), Vec::new());
+        for (proposals, prior) in proposals.iter().zip(prior_boxes.chunks_exact(4)) {
+            for query in 0..config.queries {
+                let proposal = proposals.get(query);
+                boxes.extend(proposal.map_or([prior[0], prior[1], prior[2], prior[3]], centre_and_size));
+                scores.push(proposal.map_or(0.0, |p| 1.0 / (1.0 + (-p.logit).exp())));
+            }
+        }
+        Self {
+            boxes: Tensor::from_data(TensorData::new(boxes, [rows, config.queries, 4]), &device),
+            scores: Tensor::from_data(TensorData::new(scores, [rows, config.queries, 1]), &device),
+        }
+    }
+}
+
+fn centre_and_size(proposal: &Proposal) -> [f32; 4] {
+    let [x0, y0, x1, y1] = proposal.bounds;
+    [(x0 + x1) / 2.0, (y0 + y1) / 2.0, x1 - x0, y1 - y0]
 }
 
 /// Most nodes that one phrase links to.

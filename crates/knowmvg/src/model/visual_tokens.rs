@@ -1,10 +1,12 @@
-//! Tower output to the decoder's tokens: a projection, positions on the image and positions on the patient.
+//! Tower output to the decoder's tokens: a projection, blocks that see their neighbours, positions on the image and on the
+//! patient.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::config::ModelConfig;
+use super::layers::ConvBlock;
 use crate::geometry::{Map, Model, Thorax};
 
 /// Frequencies per axis and frame.
@@ -16,6 +18,7 @@ pub const POSITION_FEATURES: usize = FREQUENCIES * 2 * 2 * 2;
 #[derive(Module, Debug)]
 pub struct VisualProjection {
     tokens: Linear,
+    neck: Vec<ConvBlock>,
     positions: Linear,
     dropout: Dropout,
 }
@@ -33,6 +36,7 @@ impl VisualProjection {
     pub fn init(config: &ModelConfig, device: &Device) -> Self {
         Self {
             tokens: LinearConfig::new(config.token_width, config.width).init(device),
+            neck: (0..config.neck_blocks).map(|_| ConvBlock::init(config.width, config.width / 2, device)).collect(),
             positions: LinearConfig::new(POSITION_FEATURES, config.width).init(device),
             dropout: DropoutConfig::new(config.dropout).init(),
         }
@@ -42,7 +46,8 @@ impl VisualProjection {
     /// - `tokens`: `[batch, patches, token_width]`, each layer's part standardised
     /// - `positions`: `[batch, patches, POSITION_FEATURES]`
     pub fn forward(&self, tokens: Tensor<3>, positions: Tensor<3>) -> VisualTokens {
-        let values = self.tokens.forward(self.dropout.forward(tokens));
+        let projected = self.tokens.forward(self.dropout.forward(tokens));
+        let values = self.neck.iter().fold(projected, |cells, block| block.forward(cells));
         let keys = values.clone() + self.positions.forward(positions);
         VisualTokens { values, keys }
     }

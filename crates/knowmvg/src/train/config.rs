@@ -1,5 +1,6 @@
 //! The recipe of a training run, as it stands in a file under `runs/`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -56,8 +57,14 @@ pub struct DataConfig {
     pub capped_source: String,
     /// Most images of the capped source in one epoch.
     pub cap: usize,
+    /// Images of a source stand so many times in an epoch, each time in another view; once if the source is not named.
+    pub repeat: BTreeMap<String, usize>,
     /// One in so many images without a box is used as a true negative; 0 for none.
     pub negatives_one_in: usize,
+    /// Most true negatives in one epoch.
+    pub negatives: usize,
+    /// Most images in one epoch that only have labels for the image as a whole; 0 leaves them out altogether.
+    pub weak: usize,
     /// Most phrases asked of one image in one step.
     pub phrases_per_image: usize,
     /// Images of one epoch that carry made-up masses and nodules: true negatives, and images with anatomy only.
@@ -75,7 +82,10 @@ impl Default for DataConfig {
             views_of_capped: 1,
             capped_source: "tbx11k".into(),
             cap: 200,
+            repeat: BTreeMap::new(),
             negatives_one_in: 7,
+            negatives: 100,
+            weak: 0,
             phrases_per_image: 4,
             inserted: 120,
             patch_dropout: 0.1,

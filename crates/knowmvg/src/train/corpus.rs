@@ -73,6 +73,9 @@ pub struct Record {
     /// Boxes of anatomical structures.
     #[serde(default)]
     pub anatomy: Vec<LabelledBox>,
+    /// What the source says about the image as a whole, in its own words.
+    #[serde(default)]
+    pub image_labels: Vec<String>,
     /// The patient, where the source tells; otherwise every image counts as its own patient.
     #[serde(default)]
     pub patient: Option<String>,

@@ -3,7 +3,7 @@
 //! Per phrase, predicted boxes are assigned to true ones by the least cost (Hungarian matching; with at most six
 //! queries every assignment is tried). Then, after every layer: L1 and GIoU of assigned boxes, presence of every query,
 //! Laplace likelihood of the spread, and the share of the global attention inside the true box; and once, the contrast
-//! of phrase and region with the mirrored box as a hard negative.
+//! of phrase and region with the mirrored box as a hard negative, and what the patches say ([`super::patch_loss`]).
 //!
 //! # Source
 //! Matching, L1 and GIoU as DETR (Carion et al., 2020); contrast as MedRPG (Chen et al., 2023), with the mirrored box ours.
@@ -13,6 +13,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::patch_loss;
 use crate::geometry::{Box2, Model};
 use crate::image::augment::mirrored;
 use crate::model::box_head::Boxes;
@@ -35,19 +36,34 @@ pub struct LossWeights {
     pub spread: f64,
     /// Phrase and region.
     pub contrast: f64,
+    /// Which patches show the phrase.
+    pub patch_score: f64,
+    /// The boxes of the patches that do.
+    pub patch_box: f64,
 }
 
 impl Default for LossWeights {
     fn default() -> Self {
-        Self { l1: 5.0, giou: 2.0, presence: 1.0, attention: 0.5, spread: 0.1, contrast: 0.1 }
+        Self {
+            l1: 5.0,
+            giou: 2.0,
+            presence: 1.0,
+            attention: 0.5,
+            spread: 0.1,
+            contrast: 0.1,
+            patch_score: 1.0,
+            patch_box: 1.0,
+        }
     }
 }
 
 /// The truth about one phrase.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Boxes that show the phrase; none if it is false of the image.
+    /// Boxes that show the phrase; none if it is false of the image, or if nobody drew them.
     pub boxes: Vec<Box2<Model>>,
+    /// The image shows the phrase, but nobody said where: only the image as a whole is labelled.
+    pub is_unlocated: bool,
     /// How much the phrase counts.
     pub weight: f32,
 }
@@ -66,6 +82,8 @@ pub struct LossTerms {
     pub attention: f64,
     pub spread: f64,
     pub contrast: f64,
+    pub patch_score: f64,
+    pub patch_box: f64,
 }
 
 impl LossTerms {
@@ -78,6 +96,8 @@ impl LossTerms {
         self.attention += other.attention * share;
         self.spread += other.spread * share;
         self.contrast += other.contrast * share;
+        self.patch_score += other.patch_score * share;
+        self.patch_box += other.patch_box * share;
     }
 }
 
@@ -131,12 +151,15 @@ pub fn loss(
     }
     let contrast = contrast(&output.alignment, targets, grid, rng);
     let [presence, l1, giou, spread, attention] = sums;
+    let (patch_score, patch_box) = patch_loss::loss(&output.patch_boxes, targets);
     let total = presence.clone() * weights.presence
         + l1.clone() * weights.l1
         + giou.clone() * weights.giou
         + spread.clone() * weights.spread
         + attention.clone() * weights.attention
-        + contrast.clone() * weights.contrast;
+        + contrast.clone() * weights.contrast
+        + patch_score.clone() * weights.patch_score
+        + patch_box.clone() * weights.patch_box;
     let read = |t: &Tensor<1>| f64::from(values(t)[0]);
     let terms = LossTerms {
         total: read(&total),
@@ -146,6 +169,8 @@ pub fn loss(
         attention: read(&attention),
         spread: read(&spread),
         contrast: read(&contrast),
+        patch_score: read(&patch_score),
+        patch_box: read(&patch_box),
     };
     (total, terms)
 }
@@ -287,10 +312,14 @@ fn giou(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     let corners = |t: &Tensor<2>| {
         let centre = t.clone().slice([0..count, 0..2]);
         let half = t.clone().slice([0..count, 2..4]) / 2.0;
-        (centre.clone() - half.clone(), centre + half)
+        [centre.clone() - half.clone(), centre + half]
     };
+    corner_giou(corners(&a), corners(&b))
+}
+
+/// Row-wise GIoU of boxes by their low and high corners.
+pub(super) fn corner_giou([a_low, a_high]: [Tensor<2>; 2], [b_low, b_high]: [Tensor<2>; 2]) -> Tensor<2> {
     let area = |low: &Tensor<2>, high: &Tensor<2>| (high.clone() - low.clone()).clamp_min(0.0).prod_dim(1);
-    let ((a_low, a_high), (b_low, b_high)) = (corners(&a), corners(&b));
     let intersection = area(&a_low.clone().max_pair(b_low.clone()), &a_high.clone().min_pair(b_high.clone()));
     let union = area(&a_low, &a_high) + area(&b_low, &b_high) - intersection.clone();
     let hull = area(&a_low.min_pair(b_low), &a_high.max_pair(b_high)).clamp_min(1e-9);
@@ -312,7 +341,9 @@ impl PresenceTargets {
         for (image, row) in targets.iter().enumerate() {
             for (phrase, target) in row.iter().enumerate() {
                 let first = (image * phrases + phrase) * queries;
-                weights[first..first + queries].fill(target.as_ref().map_or(0.0, |t| t.weight / queries as f32));
+                // Which query should find what nobody located is not known.
+                let known = target.as_ref().filter(|t| !t.is_unlocated);
+                weights[first..first + queries].fill(known.map_or(0.0, |t| t.weight / queries as f32));
             }
         }
         pairs.iter().for_each(|p| is_present[p.row] = 1.0);

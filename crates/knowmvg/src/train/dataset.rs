@@ -8,7 +8,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use super::compose::{TextLevel, compose};
 use super::corpus::{Corpus, Record};
 use super::criterion::Target;
-use super::features;
+use super::{features, weak};
 use crate::decoder::{ANATOMY, anatomy_key};
 use crate::geometry::{Box2, Map, Model, Thorax};
 use crate::grounding::Side;
@@ -20,6 +20,9 @@ use crate::prior::estimator::{PriorBox, PriorEstimator};
 use crate::prior::frame::{model_from_typical, side_and_zone};
 use crate::prior::{Location, Prior};
 use crate::report::{self, Phrase, Zone};
+
+/// Share of the views with findings that are also asked for something that is not there.
+const FALSE_QUESTIONS: f64 = 0.6;
 
 /// A box of a finding with what its words may say.
 #[derive(Debug, Clone)]
@@ -229,6 +232,9 @@ impl Asker<'_> {
     /// Structures are asked about on the square, findings on the patient's thorax, so never in one view: an image that
     /// has both is asked about one or the other, by chance.
     pub fn questions(&self, sample: &Sample, seen: &Seen, rng: &mut impl Rng) -> Vec<Question> {
+        if weak::is_weak(&sample.record) {
+            return weak::questions(&sample.record, self.knowledge, rng);
+        }
         let mut structures = self.anatomy_questions(sample, seen);
         let findings = if structures.is_empty() || (sample.record.findings_annotated && rng.random_bool(0.5)) {
             self.finding_questions(sample, seen, rng)
@@ -252,7 +258,7 @@ impl Asker<'_> {
         for chosen in order.into_iter().take(room) {
             questions.push(self.about_finding(sample, chosen, seen, &absent, rng));
         }
-        if questions.is_empty() || rng.random_bool(0.35) {
+        if questions.is_empty() || rng.random_bool(FALSE_QUESTIONS) {
             questions.extend(self.false_question(sample, seen, &absent, rng));
         }
         questions
@@ -287,7 +293,12 @@ impl Asker<'_> {
         let location = seen.location(said);
         let phrase = compose(&chosen.finding, &chosen.label, location, level, absent, self.knowledge, rng);
         let weight = self.class_weights.get(&chosen.finding).copied().unwrap_or(1.0);
-        Question { phrase, target: Target { boxes, weight }, finding: Some(chosen.finding.clone()), location }
+        Question {
+            phrase,
+            target: Target { boxes, is_unlocated: false, weight },
+            finding: Some(chosen.finding.clone()),
+            location,
+        }
     }
 
     /// A phrase that is false of the image: a finding that is not there, or one on the wrong side.
@@ -316,7 +327,12 @@ impl Asker<'_> {
         let label = self.labels.iter().find(|(_, id)| **id == finding).map(|(label, _)| label.as_str())?;
         let level = if location.side.is_none() && location.zone.is_none() { TextLevel::Class } else { TextLevel::Zone };
         let phrase = compose(&finding, label, location, level, &[], self.knowledge, rng);
-        Some(Question { phrase, target: Target { boxes: vec![], weight: 0.7 }, finding: Some(finding), location })
+        Some(Question {
+            phrase,
+            target: Target { boxes: vec![], is_unlocated: false, weight: 0.7 },
+            finding: Some(finding),
+            location,
+        })
     }
 
     fn by_label(&self, label: &str) -> Option<String> {
@@ -350,7 +366,7 @@ impl Asker<'_> {
         let finding = Some(anatomy_key(name));
         Question {
             phrase,
-            target: Target { boxes: vec![*bounds], weight: 1.0 },
+            target: Target { boxes: vec![*bounds], is_unlocated: false, weight: 1.0 },
             finding,
             location: Location { side: None, zone: None },
         }

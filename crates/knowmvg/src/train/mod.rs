@@ -1,5 +1,6 @@
 //! Training: a corpus folder and a recipe to a model folder.
 
+pub mod attention;
 pub mod average;
 mod batch;
 pub mod checkpoint;
@@ -9,11 +10,13 @@ pub mod corpus;
 pub mod criterion;
 pub mod dataset;
 pub mod features;
+mod patch_loss;
 pub mod run;
 pub mod score;
 mod state;
 pub mod tensorboard;
 mod vocabulary;
+mod weak;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -23,8 +23,8 @@ use super::dataset::{self, Asker, LabelMap, Sample};
 use super::features::{self, FeatureCache};
 use super::score;
 use super::state::{State, optimizer};
-use super::vocabulary;
 use super::{Observer, TrainError};
+use super::{vocabulary, weak};
 use crate::calibration::{Calibration, Outcome};
 use crate::decoder::Decoder;
 use crate::knowledge::KnowledgeBase;
@@ -89,7 +89,10 @@ impl Run {
             let is_negative = r.findings_annotated && r.findings.is_empty();
             negatives += usize::from(is_negative);
             let every = config.data.negatives_one_in;
-            !r.findings.is_empty() || !r.anatomy.is_empty() || (is_negative && every > 0 && negatives % every == 1)
+            !r.findings.is_empty()
+                || !r.anatomy.is_empty()
+                || (is_negative && every > 0 && negatives % every == 1 % every)
+                || (config.data.weak > 0 && weak::is_weak(r))
         };
         let train_records: Vec<Record> =
             corpus.records.iter().filter(|r| is_open(r) && r.split == Split::Train && wanted(r)).cloned().collect();
@@ -308,19 +311,28 @@ impl Run {
     /// Which sample, in which view, stands in which batch of an epoch; a function of the seed and the epoch alone.
     fn epoch_plan(&self, stage: Stage, epoch: usize) -> Vec<Vec<(usize, usize)>> {
         let mut rng = self.rng(stage, epoch, usize::MAX);
-        let mut capped = Vec::new();
+        let data = &self.config.data;
         let mut chosen = Vec::new();
+        let mut pools = [(vec![], data.cap), (vec![], data.negatives), (vec![], data.weak)];
         for (index, sample) in self.train.iter().enumerate() {
             let has_anatomy = !sample.anatomy.is_empty();
+            let [capped, negatives, weak] = &mut pools;
             match stage {
                 Stage::Anatomy if !has_anatomy => {}
                 Stage::Findings if has_anatomy && sample.findings.is_empty() && (index + epoch) % 2 == 1 => {}
-                _ if sample.record.source == self.config.data.capped_source => capped.push(index),
-                _ => chosen.push(index),
+                _ if weak::is_weak(&sample.record) => weak.0.push(index),
+                _ if sample.record.source == data.capped_source => capped.0.push(index),
+                _ if !has_anatomy && sample.findings.is_empty() => negatives.0.push(index),
+                _ => {
+                    let times = data.repeat.get(&sample.record.source).copied().unwrap_or(1);
+                    chosen.extend(std::iter::repeat_n(index, times));
+                }
             }
         }
-        capped.shuffle(&mut rng);
-        chosen.extend(capped.into_iter().take(self.config.data.cap));
+        for (mut pool, most) in pools {
+            pool.shuffle(&mut rng);
+            chosen.extend(pool.into_iter().take(most));
+        }
         chosen.shuffle(&mut rng);
         let inserted = if stage == Stage::Findings { self.inserted_members(&mut rng) } else { vec![] };
         let with_view = |index: usize, rng: &mut ChaCha8Rng| {

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::compose::{TextLevel, canonical};
 use super::dataset::{FindingBox, Sample};
 use crate::decoder::{ANATOMY, Decoder, identity_thorax};
-use crate::geometry::{Box2, Model};
+use crate::geometry::{Box2, Map, Model, Thorax};
 use crate::knowledge;
 use crate::model::answer::{Answer, answer};
-use crate::model::input::{Features, ImageInput};
+use crate::model::input::{Features, ImageInput, PhraseInput};
 use crate::prior::frame::model_from_typical;
 use crate::prior::{Location, Prior};
 use crate::report::{self, Phrase};
@@ -49,6 +49,54 @@ fn unique_phrases(sample: &Sample, level: TextLevel) -> Vec<(&FindingBox, Locati
     sample.findings.iter().filter(|b| twins(b) == 1).map(|b| (b, said(b))).collect()
 }
 
+/// What is asked about one image, ready for the decoder.
+pub(super) struct Asked<'s> {
+    boxes: Vec<&'s FindingBox>,
+    phrases: Vec<Phrase>,
+    priors: Vec<Prior>,
+    inputs: Vec<PhraseInput>,
+    model_from_thorax: Map<Model, Thorax>,
+}
+
+impl<'s> Asked<'s> {
+    /// The decoder's input.
+    pub(super) fn image<'f>(&self, features: &'f Features) -> ImageInput<'f> {
+        ImageInput { features, model_from_thorax: self.model_from_thorax, phrases: self.inputs.clone() }
+    }
+
+    /// The true box of a phrase.
+    pub(super) fn truth(&self, phrase: usize) -> &'s FindingBox {
+        self.boxes[phrase]
+    }
+}
+
+/// The unique phrases of a sample with its features; `None` if it has none.
+pub(super) fn ask<'s>(
+    decoder: &Decoder,
+    sample: &'s Sample,
+    level: TextLevel,
+    read: impl Fn(&Sample) -> std::io::Result<Features>,
+) -> std::io::Result<Option<(Features, Asked<'s>)>> {
+    let (boxes, said): (Vec<&FindingBox>, Vec<Location>) = unique_phrases(sample, level).into_iter().unzip();
+    if boxes.is_empty() {
+        return Ok(None);
+    }
+    let features = read(sample)?;
+    let model_from_thorax = match sample.model_from_thorax {
+        Some(known) => known,
+        None => decoder.anatomy(&[&features])[0].model_from_thorax.unwrap_or_else(model_from_typical),
+    };
+    let phrases: Vec<Phrase> =
+        boxes.iter().zip(said).map(|(b, said)| report::query(&canonical(&b.label, said), decoder.knowledge)).collect();
+    let priors: Vec<Prior> = phrases.iter().map(|p| decoder.prior(p, &knowledge::link(p, decoder.knowledge))).collect();
+    let inputs = phrases
+        .iter()
+        .zip(&priors)
+        .map(|(p, prior)| decoder.input(p, prior, &model_from_thorax, features.grid))
+        .collect();
+    Ok(Some((features, Asked { boxes, phrases, priors, inputs, model_from_thorax })))
+}
+
 /// Grounds every unique phrase of the samples.
 ///
 /// # Errors
@@ -61,30 +109,15 @@ pub fn score_findings(
 ) -> std::io::Result<Vec<Scored>> {
     let mut out = Vec::new();
     for sample in samples {
-        let asked = unique_phrases(sample, level);
-        if asked.is_empty() {
-            continue;
-        }
-        let features = read(sample)?;
-        let model_from_thorax = match sample.model_from_thorax {
-            Some(known) => known,
-            None => decoder.anatomy(&[&features])[0].model_from_thorax.unwrap_or_else(model_from_typical),
-        };
-        let phrases: Vec<Phrase> =
-            asked.iter().map(|(b, said)| report::query(&canonical(&b.label, *said), decoder.knowledge)).collect();
-        let priors: Vec<Prior> =
-            phrases.iter().map(|p| decoder.prior(p, &knowledge::link(p, decoder.knowledge))).collect();
-        let inputs = phrases
-            .iter()
-            .zip(&priors)
-            .map(|(p, prior)| decoder.input(p, prior, &model_from_thorax, features.grid))
-            .collect();
-        let image = ImageInput { features: &features, model_from_thorax, phrases: inputs };
+        let Some((features, asked)) = ask(decoder, sample, level, &read)? else { continue };
+        let image = asked.image(&features);
         let answers =
             answer(decoder.model, decoder.config, &[image], decoder.texts, decoder.patch_size, decoder.device, &mut ());
-        for (((b, _), phrase), (answer, prior)) in asked.iter().zip(&phrases).zip(answers[0].iter().zip(&priors)) {
-            let blind = prior.on_image(&model_from_thorax, 1).reference;
-            out.push(scored(sample, &b.label, &phrase.text, &b.bounds, answer, &blind));
+        for (phrase, found) in answers[0].iter().enumerate() {
+            let truth = asked.truth(phrase);
+            let blind = asked.priors[phrase].on_image(&asked.model_from_thorax, 1).reference;
+            let text = &asked.phrases[phrase].text;
+            out.push(scored(sample, &truth.label, text, &truth.bounds, found, &blind));
         }
     }
     Ok(out)

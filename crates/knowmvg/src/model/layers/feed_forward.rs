@@ -22,9 +22,8 @@ impl FeedForward {
     /// Randomly initialised, but for outputs close to zero: for steps away from a reference.
     pub fn init_quiet(sizes: [usize; 3], device: &Device) -> Self {
         let [_, hidden, outputs] = sizes;
-        let small = Initializer::Normal { mean: 0.0, std: 0.01 };
         Self {
-            outer: LinearConfig::new(hidden, outputs).with_initializer(small).init(device),
+            outer: LinearConfig::new(hidden, outputs).with_initializer(quiet()).init(device),
             ..Self::init(sizes, device)
         }
     }
@@ -34,4 +33,9 @@ impl FeedForward {
     pub fn forward<const D: usize>(&self, rows: Tensor<D>) -> Tensor<D> {
         self.outer.forward(gelu(self.inner.forward(rows)))
     }
+}
+
+/// Weights close to zero: what they make starts as nearly nothing.
+pub(super) fn quiet() -> Initializer {
+    Initializer::Normal { mean: 0.0, std: 0.01 }
 }

@@ -1,0 +1,135 @@
+//! Scores a finished run: each phrase of a split at both levels of text, lungs and heart, and where the decoder looked.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use knowmvg::grounder::Grounder;
+use knowmvg::knowledge::KnowledgeBase;
+use knowmvg::model::input::Features;
+use knowmvg::train::attention::{Looked, attention};
+use knowmvg::train::compose::TextLevel;
+use knowmvg::train::config::TrainConfig;
+use knowmvg::train::corpus::{Corpus, Split, Tier};
+use knowmvg::train::dataset::{LabelMap, Sample, samples};
+use knowmvg::train::features::FeatureCache;
+use knowmvg::train::score::{Scored, score_anatomy, score_findings};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Exit, Failure};
+use crate::model_folder;
+
+/// The levels of text that are scored.
+pub const LEVELS: [(&str, TextLevel); 2] = [("class", TextLevel::Class), ("zone", TextLevel::Zone)];
+/// Written last, so that it is there only if the other file is whole.
+const SCORED: &str = "scored";
+const LOOKED: &str = "looked";
+
+/// A row of one level of text; lungs and heart are the level `anatomy`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AtLevel<T> {
+    /// How much the text told.
+    pub level: String,
+    /// The row.
+    #[serde(flatten)]
+    pub row: T,
+}
+
+/// Whether a run was scored on a split.
+pub fn is_done(folder: &Path, split: Split) -> bool {
+    file(folder, SCORED, split).exists()
+}
+
+/// The scored phrases of a finished run.
+pub fn scored(folder: &Path, split: Split) -> Result<Vec<AtLevel<Scored>>, Failure> {
+    read(&file(folder, SCORED, split))
+}
+
+/// Where the decoder of a finished run looked.
+pub fn looked(folder: &Path, split: Split) -> Result<Vec<AtLevel<Looked>>, Failure> {
+    read(&file(folder, LOOKED, split))
+}
+
+fn file(folder: &Path, what: &str, split: Split) -> PathBuf {
+    let split = match split {
+        Split::Train => "train",
+        Split::Val => "val",
+        Split::Test => "test",
+    };
+    folder.join(format!("{what}-{split}.jsonl"))
+}
+
+/// Scores the model of a run on the open tier of a split.
+pub fn examine(config: &TrainConfig, split: Split) -> Result<(), Failure> {
+    let model = config.output.join("model");
+    let grounder = Grounder::load(&model).map_err(|e| model_folder::broken(&model, e))?;
+    let decoder = grounder.decoder();
+    let examined = Examined::open(config, &grounder, split)?;
+    let asked: Vec<&Sample> = examined.samples.iter().collect();
+    let read = |s: &Sample| examined.features(s, &grounder);
+    let failed = |e: io::Error| Failure::about(Exit::Input, "cannot score the run below", &config.output, e);
+    let (mut rows, mut looks) = (Vec::new(), Vec::new());
+    for (level, text) in LEVELS {
+        let scored = score_findings(&decoder, &asked, text, read).map_err(failed)?;
+        rows.extend(scored.into_iter().map(|row| AtLevel { level: level.into(), row }));
+        let looked = attention(&decoder, &asked, text, read).map_err(failed)?;
+        looks.extend(looked.into_iter().map(|row| AtLevel { level: level.into(), row }));
+    }
+    let anatomy = score_anatomy(&decoder, &asked, read).map_err(failed)?;
+    rows.extend(anatomy.into_iter().map(|row| AtLevel { level: "anatomy".into(), row }));
+    write(&file(&config.output, LOOKED, split), &looks)?;
+    write(&file(&config.output, SCORED, split), &rows)
+}
+
+/// The images of a split, with the features that the run kept.
+struct Examined {
+    corpus: Corpus,
+    cache: FeatureCache,
+    samples: Vec<Sample>,
+}
+
+impl Examined {
+    fn open(config: &TrainConfig, grounder: &Grounder, split: Split) -> Result<Self, Failure> {
+        let unusable = |e: String| Failure::about(Exit::Input, "cannot use the corpus", &config.corpus, e);
+        let corpus = Corpus::open(&config.corpus).map_err(|e| unusable(e.to_string()))?;
+        let mut labels = LabelMap::new(KnowledgeBase::chest());
+        let side = config.model.image_side;
+        let samples = samples(&corpus, side, &mut labels, |r| {
+            r.split == split && r.tier == Tier::Open && !(r.findings.is_empty() && r.anatomy.is_empty())
+        })
+        .map_err(unusable)?;
+        let root = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
+        let cache = FeatureCache::new(&root, grounder.tower(), grounder.tower_sha256(), side);
+        Ok(Self { corpus, cache, samples })
+    }
+
+    fn features(&self, sample: &Sample, grounder: &Grounder) -> io::Result<Features> {
+        let record = &sample.record;
+        if !self.cache.has(&record.id, 0) {
+            let image = self.corpus.read_image(record).map_err(io::Error::other)?;
+            self.cache.ensure(grounder.tower(), record, &image, 0, false)?;
+        }
+        self.cache.read(&record.id, 0)
+    }
+}
+
+/// Renaming is atomic: a file under its own name is whole.
+fn write<T: Serialize>(path: &Path, rows: &[T]) -> Result<(), Failure> {
+    let partial = path.with_extension("part");
+    let lines = || -> io::Result<()> {
+        let mut out = BufWriter::new(File::create(&partial)?);
+        for row in rows {
+            writeln!(out, "{}", serde_json::to_string(row)?)?;
+        }
+        out.flush()?;
+        fs::rename(&partial, path)
+    };
+    lines().map_err(|e| Failure::about(Exit::Work, "cannot write", path, e))
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
+    let unreadable = |e: io::Error| Failure::about(Exit::Input, "cannot read", path, e);
+    let lines = BufReader::new(File::open(path).map_err(unreadable)?).lines();
+    lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect::<io::Result<_>>().map_err(unreadable)
+}

@@ -1,0 +1,140 @@
+//! The grid of an ablation, as it stands in a file under `runs/`: one recipe, changed in one way an arm.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use knowmvg::train::config::TrainConfig;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::failure::{Exit, Failure};
+use crate::train::recipe;
+
+/// Most runs of one grid.
+const MAX_RUNS: usize = 1000;
+
+/// An ablation.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// The recipe that the arms change; paths are relative to this file.
+    pub recipe: PathBuf,
+    /// Where runs and tables go.
+    pub output: PathBuf,
+    /// Every arm is trained once with each.
+    pub seeds: Vec<u64>,
+    /// The arm that the others are compared with.
+    pub reference: String,
+    /// Changes to the recipe that all arms share, e.g. a shorter schedule.
+    #[serde(default)]
+    pub shared: Table,
+    /// Changes of each arm, by its name; keys as in the recipe.
+    pub arms: BTreeMap<String, Table>,
+}
+
+/// One training of a grid.
+#[derive(Debug, Clone)]
+pub struct ArmRun {
+    /// Name of the arm.
+    pub arm: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The recipe with the arm's changes.
+    pub config: TrainConfig,
+}
+
+impl Grid {
+    /// Reads a grid; its paths become relative to the working directory.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let unreadable = |e: String| Failure::about(Exit::Input, "cannot read the ablation", path, e);
+        let text = fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
+        let mut grid: Self = toml::from_str(&text)
+            .map_err(|e| unreadable(e.to_string()).fix("runs/ablation.toml is one to compare with"))?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        grid.recipe = base.join(&grid.recipe);
+        grid.output = base.join(&grid.output);
+        grid.check().map_err(unreadable)?;
+        Ok(grid)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !self.arms.contains_key(&self.reference) {
+            return Err("expected `reference` to name one of the arms".into());
+        }
+        if let Some(name) = self.arms.keys().find(|name| !is_folder_name(name)) {
+            return Err(format!("expected arms named by letters, digits, - and _, found {name:?}"));
+        }
+        let runs = self.arms.len().saturating_mul(self.seeds.len());
+        if runs == 0 || runs > MAX_RUNS {
+            return Err(format!("expected between 1 and {MAX_RUNS} runs (arms times seeds), found {runs}"));
+        }
+        Ok(())
+    }
+
+    /// All runs, seed by seed, so that an interrupted grid has whole rows.
+    ///
+    /// # Errors
+    /// When an arm's changes do not fit the recipe.
+    pub fn runs(&self) -> Result<Vec<ArmRun>, Failure> {
+        let base = recipe::read_table(&self.recipe)?;
+        let run = |arm: &str, changes: &Table, seed: u64| {
+            let mut table = base.clone();
+            merge(&mut table, &self.shared);
+            merge(&mut table, changes);
+            let mut config = recipe::from_table(table, &self.recipe)?;
+            config.seed = seed;
+            config.output = self.folder(arm, seed);
+            Ok(ArmRun { arm: arm.to_owned(), seed, config })
+        };
+        let pairs =
+            self.seeds.iter().flat_map(|seed| self.arms.iter().map(move |(arm, changes)| (arm, changes, *seed)));
+        pairs.map(|(arm, changes, seed)| run(arm, changes, seed)).collect()
+    }
+
+    /// Where a run's files are.
+    pub fn folder(&self, arm: &str, seed: u64) -> PathBuf {
+        self.output.join(format!("{arm}-{seed}"))
+    }
+}
+
+fn is_folder_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Writes `changes` over `table`, key by key, down to the values.
+fn merge(table: &mut Table, changes: &Table) {
+    for (key, change) in changes {
+        match (table.get_mut(key), change) {
+            (Some(Value::Table(inner)), Value::Table(changes)) => merge(inner, changes),
+            _ => {
+                table.insert(key.clone(), change.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(text: &str) -> Grid {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn changes_reach_the_values_and_leave_the_rest() {
+        let mut table: Table = toml::from_str("a = 1\n[b]\nc = 2\nd = 3").unwrap();
+        merge(&mut table, &toml::from_str("e = 4\n[b]\nc = 5").unwrap());
+        assert_eq!(table, toml::from_str("a = 1\ne = 4\n[b]\nc = 5\nd = 3").unwrap());
+    }
+
+    #[test]
+    fn a_reference_that_is_no_arm_and_a_name_that_is_no_folder_are_refused() {
+        let head = "recipe = 'r.toml'\noutput = 'o'\nseeds = [1]\n";
+        assert!(grid(&format!("{head}reference = 'full'\n[arms.full]")).check().is_ok());
+        assert!(grid(&format!("{head}reference = 'other'\n[arms.full]")).check().is_err());
+        assert!(grid(&format!("{head}reference = '../x'\n[arms.'../x']")).check().is_err());
+        assert!(grid("recipe = 'r'\noutput = 'o'\nseeds = []\nreference = 'a'\n[arms.a]").check().is_err());
+    }
+}
