@@ -210,7 +210,7 @@ mod tests {
 
     fn measured(patient: &str, label: &str, corners: [f64; 4], iou: f64, prior_iou: f64) -> Measured {
         let scored = json!({"id": patient, "patient": patient, "source": "s", "label": label, "text": label, "truth": corners,
-                            "predicted": corners, "presence": 0.9, "spread": 0.1, "iou": iou, "prior_iou": prior_iou});
+                            "predicted": corners, "presence": 0.9, "spread": 0.1, "iou": iou, "agreement": 0.5, "prior_iou": prior_iou});
         Measured { kind: "finding", scored: serde_json::from_value(scored).unwrap(), floor_iou: Some(0.5) }
     }
 

@@ -2,8 +2,46 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A logistic model of `IoU >= 0.5` on the presence logit and the log of the mean relative spread.
+use crate::geometry::{Box2, Model};
+use crate::model::answer::Candidate;
+
+/// What a confidence is made from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Signs {
+    /// Probability that the query shows the phrase, in `[0, 1]`.
+    pub presence: f64,
+    /// Mean Laplace scale in sizes of the box.
+    pub spread: f64,
+    /// Share of the square that the box covers: small boxes are missed more often.
+    pub area: f64,
+    /// IoU with the box that the words alone would give.
+    pub agreement: f64,
+}
+
+impl Signs {
+    /// Of a candidate, beside the box of the image-blind prior.
+    pub fn new(candidate: &Candidate, blind: &Box2<Model>) -> Self {
+        Self {
+            presence: candidate.presence,
+            spread: candidate.relative_spread.iter().sum::<f64>() / 4.0,
+            area: candidate.bounds.area(),
+            agreement: candidate.bounds.iou(blind),
+        }
+    }
+
+    /// As the logistic model reads them.
+    fn features(&self) -> [f64; FEATURES] {
+        let p = self.presence.clamp(1e-4, 1.0 - 1e-4);
+        [1.0, (p / (1.0 - p)).ln(), self.spread.max(1e-4).ln(), self.area.max(1e-4).ln(), self.agreement]
+    }
+}
+
+/// Numbers of the logistic model.
+const FEATURES: usize = 5;
+
+/// A logistic model of `IoU >= 0.5`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// Constant.
     pub intercept: f64,
@@ -11,56 +49,61 @@ pub struct Calibration {
     pub presence: f64,
     /// Weight of the log spread.
     pub spread: f64,
+    /// Weight of the log area.
+    pub area: f64,
+    /// Weight of the agreement with the prior.
+    pub agreement: f64,
 }
 
 impl Default for Calibration {
     /// Unfitted: the presence alone.
     fn default() -> Self {
-        Self { intercept: 0.0, presence: 1.0, spread: 0.0 }
+        Self::from_weights([0.0, 1.0, 0.0, 0.0, 0.0])
     }
 }
 
-/// What a confidence is made from, and what came of it.
+/// A box and what came of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
-    /// In `[0, 1]`.
-    pub presence: f64,
-    /// Mean Laplace scale in sizes of the box.
-    pub spread: f64,
+    /// What the confidence is made from.
+    pub signs: Signs,
     /// Whether the box overlaps the truth by at least half.
     pub is_hit: bool,
 }
 
 /// Pull of the coefficients towards the unfitted ones; keeps a small `val` from being overfitted.
 const RIDGE: f64 = 1.0;
-/// Newton steps; the problem is convex and has three unknowns.
+/// Newton steps; the problem is convex and has few unknowns.
 const STEPS: usize = 30;
 
 impl Calibration {
     /// In `[0, 1]`.
-    pub fn confidence(&self, presence: f64, relative_spread: &[f64; 4]) -> f64 {
-        sigmoid(self.score(features(presence, relative_spread.iter().sum::<f64>() / 4.0)))
+    pub fn confidence(&self, signs: &Signs) -> f64 {
+        sigmoid(dot(&signs.features(), &self.weights()))
     }
 
-    fn score(&self, [one, presence, spread]: [f64; 3]) -> f64 {
-        self.intercept * one + self.presence * presence + self.spread * spread
+    fn weights(&self) -> [f64; FEATURES] {
+        [self.intercept, self.presence, self.spread, self.area, self.agreement]
     }
 
-    /// Fits the three numbers by penalised maximum likelihood.
+    fn from_weights([intercept, presence, spread, area, agreement]: [f64; FEATURES]) -> Self {
+        Self { intercept, presence, spread, area, agreement }
+    }
+
+    /// Fits the numbers by penalised maximum likelihood.
     pub fn fit(outcomes: &[Outcome]) -> Self {
-        let start = Self::default();
-        let start = [start.intercept, start.presence, start.spread];
+        let start = Self::default().weights();
+        let rows: Vec<([f64; FEATURES], bool)> = outcomes.iter().map(|o| (o.signs.features(), o.is_hit)).collect();
         let mut w = start;
         for _ in 0..STEPS {
-            let mut gradient: [f64; 3] = std::array::from_fn(|i| RIDGE * (w[i] - start[i]));
-            let mut hessian = [[0.0; 3]; 3];
-            (0..3).for_each(|i| hessian[i][i] = RIDGE);
-            for outcome in outcomes {
-                let x = features(outcome.presence, outcome.spread);
-                let p = sigmoid(x.iter().zip(w).map(|(x, w)| x * w).sum());
-                for i in 0..3 {
-                    gradient[i] += (p - f64::from(outcome.is_hit)) * x[i];
-                    for j in 0..3 {
+            let mut gradient: [f64; FEATURES] = std::array::from_fn(|i| RIDGE * (w[i] - start[i]));
+            let mut hessian = [[0.0; FEATURES]; FEATURES];
+            (0..FEATURES).for_each(|i| hessian[i][i] = RIDGE);
+            for (x, is_hit) in &rows {
+                let p = sigmoid(dot(x, &w));
+                for i in 0..FEATURES {
+                    gradient[i] += (p - f64::from(*is_hit)) * x[i];
+                    for j in 0..FEATURES {
                         hessian[i][j] += p * (1.0 - p) * x[i] * x[j];
                     }
                 }
@@ -68,41 +111,39 @@ impl Calibration {
             let step = solve(hessian, gradient);
             // A full step can overshoot where the curve is flat: halve it until it goes down.
             let at = |share: f64| std::array::from_fn(|i| w[i] - share * step[i]);
-            let shares = (0..STEPS).map(|halvings| 0.5_f64.powi(halvings as i32));
-            let now = loss(outcomes, w, start);
-            let Some(share) = shares.into_iter().find(|share| loss(outcomes, at(*share), start) < now) else { break };
+            let mut shares = (0..STEPS).map(|halvings| 0.5_f64.powi(halvings as i32));
+            let now = loss(&rows, w, start);
+            let Some(share) = shares.find(|share| loss(&rows, at(*share), start) < now) else { break };
             w = at(share);
         }
-        Self { intercept: w[0], presence: w[1], spread: w[2] }
+        Self::from_weights(w)
     }
 }
 
 /// Negative log likelihood with the ridge.
-fn loss(outcomes: &[Outcome], w: [f64; 3], start: [f64; 3]) -> f64 {
+fn loss(rows: &[([f64; FEATURES], bool)], w: [f64; FEATURES], start: [f64; FEATURES]) -> f64 {
     let penalty: f64 = w.iter().zip(start).map(|(w, start)| RIDGE * (w - start) * (w - start) / 2.0).sum();
-    let likelihood = outcomes.iter().map(|outcome| {
-        let score: f64 = features(outcome.presence, outcome.spread).iter().zip(w).map(|(x, w)| x * w).sum();
+    let likelihood = rows.iter().map(|(x, is_hit)| {
         // ln(1 + e^-s) for a hit and ln(1 + e^s) for a miss, without overflow.
-        let signed = if outcome.is_hit { -score } else { score };
+        let signed = if *is_hit { -dot(x, &w) } else { dot(x, &w) };
         signed.max(0.0) + (-signed.abs()).exp().ln_1p()
     });
     penalty + likelihood.sum::<f64>()
+}
+
+fn dot(x: &[f64; FEATURES], w: &[f64; FEATURES]) -> f64 {
+    x.iter().zip(w).map(|(x, w)| x * w).sum()
 }
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-fn features(presence: f64, spread: f64) -> [f64; 3] {
-    let p = presence.clamp(1e-4, 1.0 - 1e-4);
-    [1.0, (p / (1.0 - p)).ln(), spread.max(1e-4).ln()]
-}
-
 /// Gaussian elimination; the ridge keeps the matrix positive definite.
-fn solve(mut a: [[f64; 3]; 3], mut b: [f64; 3]) -> [f64; 3] {
-    for pivot in 0..3 {
+fn solve(mut a: [[f64; FEATURES]; FEATURES], mut b: [f64; FEATURES]) -> [f64; FEATURES] {
+    for pivot in 0..FEATURES {
         let pivot_row = a[pivot];
-        for row in pivot + 1..3 {
+        for row in pivot + 1..FEATURES {
             let factor = a[row][pivot] / pivot_row[pivot];
             for (value, above) in a[row].iter_mut().zip(pivot_row) {
                 *value -= factor * above;
@@ -110,8 +151,8 @@ fn solve(mut a: [[f64; 3]; 3], mut b: [f64; 3]) -> [f64; 3] {
             b[row] -= factor * b[pivot];
         }
     }
-    for pivot in (0..3).rev() {
-        let known: f64 = (pivot + 1..3).map(|col| a[pivot][col] * b[col]).sum();
+    for pivot in (0..FEATURES).rev() {
+        let known: f64 = (pivot + 1..FEATURES).map(|col| a[pivot][col] * b[col]).sum();
         b[pivot] = (b[pivot] - known) / a[pivot][pivot];
     }
     b
@@ -121,11 +162,31 @@ fn solve(mut a: [[f64; 3]; 3], mut b: [f64; 3]) -> [f64; 3] {
 mod tests {
     use super::*;
 
+    fn signs(area: f64) -> Signs {
+        Signs { presence: 0.9, spread: 0.2, area, agreement: 0.5 }
+    }
+
     #[test]
     fn a_fit_recovers_the_rate_of_hits() {
-        let outcome = |i: usize| Outcome { presence: 0.9, spread: 0.2, is_hit: i.is_multiple_of(4) };
-        let outcomes: Vec<Outcome> = (0..400).map(outcome).collect();
+        let outcomes: Vec<Outcome> =
+            (0..400).map(|i: usize| Outcome { signs: signs(0.1), is_hit: i.is_multiple_of(4) }).collect();
         let fitted = Calibration::fit(&outcomes);
-        assert!((fitted.confidence(0.9, &[0.2; 4]) - 0.25).abs() < 0.02);
+        assert!((fitted.confidence(&signs(0.1)) - 0.25).abs() < 0.02);
+    }
+
+    #[test]
+    fn what_decides_a_hit_gets_the_weight() {
+        let outcome = |i: usize| {
+            let is_large = i.is_multiple_of(2);
+            Outcome { signs: signs(if is_large { 0.2 } else { 0.01 }), is_hit: is_large != i.is_multiple_of(10) }
+        };
+        let fitted = Calibration::fit(&(0..400).map(outcome).collect::<Vec<_>>());
+        assert!((fitted.confidence(&signs(0.2)) - 0.8).abs() < 0.03);
+        assert!(fitted.confidence(&signs(0.01)) < 0.05);
+    }
+
+    #[test]
+    fn without_outcomes_the_presence_is_the_confidence() {
+        assert!((Calibration::fit(&[]).confidence(&signs(0.1)) - 0.9).abs() < 1e-9);
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, Signs};
 use crate::decoder::{ANATOMY, Decoder, anatomy_key, identity_thorax};
 use crate::geometry::{Box2, Image, Map, Model, Thorax};
 use crate::grounding::{
@@ -332,11 +332,13 @@ pub struct Explanation {
 impl Session<'_> {
     /// Lungs and heart in pixels of the stored image.
     pub fn anatomy(&self) -> Vec<AnatomyBox> {
+        let decoder = self.grounder.decoder();
         let boxes = ANATOMY.iter().zip(&self.anatomy);
         boxes
             .map(|(name, answer)| {
                 let first = &answer.candidates[0];
-                let confidence = self.grounder.calibration.confidence(first.presence, &first.relative_spread);
+                let blind = decoder.anatomy_prior(name).on_image(&identity_thorax(), 1).reference;
+                let confidence = self.grounder.calibration.confidence(&Signs::new(first, &blind));
                 AnatomyBox { name: (*name).into(), box_in_image: self.frame.in_image(&first.bounds), confidence }
             })
             .collect()
@@ -423,17 +425,17 @@ impl Session<'_> {
     fn grounded(&self, asked: &Asked, prepared: &Prepared, answer: Option<&Answer>) -> GroundedPhrase {
         let phrase = &asked.phrase;
         let kept = answer.map(|a| separate(&a.candidates)).unwrap_or_default();
+        let blind = prepared.prior.on_image(&prepared.frame, 1).reference;
         let calibration = &self.grounder.calibration;
         let mut boxes: Vec<ScoredBox> = kept
             .iter()
             .map(|c| ScoredBox {
                 box_in_image: self.frame.in_image(&c.bounds),
-                confidence: calibration.confidence(c.presence, &c.relative_spread),
+                confidence: calibration.confidence(&Signs::new(c, &blind)),
                 spread: self.frame.spread(c),
             })
             .collect();
         boxes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        let blind = prepared.prior.on_image(&prepared.frame, 1).reference;
         let first = kept.first();
         let attention = answer.zip(first).map(|(a, c)| share_inside(&a.global_map, self.features.grid, &c.bounds));
         GroundedPhrase {

@@ -39,6 +39,7 @@ fn repository() -> PathBuf {
 fn stage(epochs: usize, learning_rate: f64) -> StageConfig {
     StageConfig {
         epochs,
+        stop_after: None,
         batch: 8,
         learning_rate,
         warmup_steps: 5,

@@ -248,7 +248,7 @@ mod tests {
         let corners = [0.1, 0.1, 0.4, 0.4];
         let row = json!({"level": "class", "id": patient, "patient": patient, "source": "s", "label": "mass",
                          "text": "mass", "truth": corners, "predicted": corners, "presence": 0.9, "spread": 0.1,
-                         "iou": iou, "prior_iou": 0.2});
+                         "iou": iou, "agreement": 0.5, "prior_iou": 0.2});
         serde_json::from_value(row).unwrap()
     }
 

@@ -63,7 +63,9 @@ pub struct DataConfig {
     pub negatives_one_in: usize,
     /// Most true negatives in one epoch.
     pub negatives: usize,
-    /// Most images in one epoch that only have labels for the image as a whole; 0 leaves them out altogether.
+    /// One in so many images that only have labels for the image as a whole is used; 0 for none.
+    pub weak_one_in: usize,
+    /// Most of them in one epoch.
     pub weak: usize,
     /// Most phrases asked of one image in one step.
     pub phrases_per_image: usize,
@@ -85,8 +87,9 @@ impl Default for DataConfig {
             repeat: BTreeMap::new(),
             negatives_one_in: 7,
             negatives: 100,
-            weak: 0,
-            phrases_per_image: 4,
+            weak_one_in: 0,
+            weak: 100,
+            phrases_per_image: 8,
             inserted: 120,
             patch_dropout: 0.1,
             shards: 2,
@@ -100,6 +103,9 @@ impl Default for DataConfig {
 pub struct StageConfig {
     /// Passes over the stage's images.
     pub epochs: usize,
+    /// The stage ends after so many of them already, while the learning rate falls as if it went on; all if absent.
+    #[serde(default)]
+    pub stop_after: Option<usize>,
     /// Images per step.
     pub batch: usize,
     /// Highest learning rate; it rises linearly, then falls along a cosine.
@@ -141,6 +147,11 @@ impl TrainConfig {
 }
 
 impl StageConfig {
+    /// Passes that are really taken.
+    pub fn taken(&self) -> usize {
+        self.stop_after.unwrap_or(self.epochs).min(self.epochs)
+    }
+
     /// Learning rate at a step.
     pub fn rate(&self, step: usize, total: usize) -> f64 {
         if step < self.warmup_steps {

@@ -21,8 +21,10 @@ use crate::prior::frame::{model_from_typical, side_and_zone};
 use crate::prior::{Location, Prior};
 use crate::report::{self, Phrase, Zone};
 
-/// Share of the views with findings that are also asked for something that is not there.
-const FALSE_QUESTIONS: f64 = 0.6;
+/// Times that one box of a view is asked for, each time in other words: an image costs far more than a phrase.
+const WORDINGS: usize = 3;
+/// Questions about something that is not there, where it is known.
+const FALSE_QUESTIONS: usize = 2;
 
 /// A box of a finding with what its words may say.
 #[derive(Debug, Clone)]
@@ -250,15 +252,14 @@ impl Asker<'_> {
     }
 
     fn finding_questions(&self, sample: &Sample, seen: &Seen, rng: &mut impl Rng) -> Vec<Question> {
-        let mut questions: Vec<Question> = Vec::new();
         let absent = self.absent(sample, rng);
         let mut order: Vec<&FindingBox> = sample.findings.iter().collect();
         order.shuffle(rng);
-        let room = self.phrases_per_image.saturating_sub(usize::from(!absent.is_empty()));
-        for chosen in order.into_iter().take(room) {
-            questions.push(self.about_finding(sample, chosen, seen, &absent, rng));
-        }
-        if questions.is_empty() || rng.random_bool(FALSE_QUESTIONS) {
+        let asked = order.iter().cycle().take(order.len() * WORDINGS);
+        let room = self.phrases_per_image.saturating_sub(FALSE_QUESTIONS).max(1);
+        let mut questions: Vec<Question> =
+            asked.take(room).map(|chosen| self.about_finding(sample, chosen, seen, &absent, rng)).collect();
+        for _ in 0..FALSE_QUESTIONS {
             questions.extend(self.false_question(sample, seen, &absent, rng));
         }
         questions

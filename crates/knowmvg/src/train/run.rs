@@ -51,6 +51,23 @@ pub enum Stage {
 /// Most images that carry made-up lesions; each needs a pass of the tower.
 const MAX_INSERTED: usize = 400;
 
+/// Takes one in so many, the first one first; none if that is 0.
+struct OneIn {
+    every: usize,
+    seen: usize,
+}
+
+impl OneIn {
+    fn new(every: usize) -> Self {
+        Self { every, seen: 0 }
+    }
+
+    fn take(&mut self) -> bool {
+        self.seen += 1;
+        self.every > 0 && (self.seen - 1).is_multiple_of(self.every)
+    }
+}
+
 /// A run's fixed parts.
 pub struct Run {
     pub(super) config: TrainConfig,
@@ -84,15 +101,11 @@ impl Run {
         let mut labels = LabelMap::new(knowledge);
         let side = config.model.image_side;
         let is_open = |r: &Record| r.tier == Tier::Open;
-        let mut negatives = 0;
-        let mut wanted = |r: &Record| {
-            let is_negative = r.findings_annotated && r.findings.is_empty();
-            negatives += usize::from(is_negative);
-            let every = config.data.negatives_one_in;
-            !r.findings.is_empty()
-                || !r.anatomy.is_empty()
-                || (is_negative && every > 0 && negatives % every == 1 % every)
-                || (config.data.weak > 0 && weak::is_weak(r))
+        let (mut negatives, mut weak) = (OneIn::new(config.data.negatives_one_in), OneIn::new(config.data.weak_one_in));
+        let mut wanted = |r: &Record| match () {
+            () if !r.findings.is_empty() || !r.anatomy.is_empty() => true,
+            () if r.findings_annotated => negatives.take(),
+            () => weak::is_weak(r) && weak.take(),
         };
         let train_records: Vec<Record> =
             corpus.records.iter().filter(|r| is_open(r) && r.split == Split::Train && wanted(r)).cloned().collect();
@@ -256,7 +269,7 @@ impl Run {
             prior_switch: self.config.model.switches.prior,
             phrases_per_image: self.config.data.phrases_per_image,
         };
-        while state.progress.epoch < stage.epochs && state.progress.since_best < stage.patience {
+        while state.progress.epoch < stage.taken() && state.progress.since_best < stage.patience {
             let plan = self.epoch_plan(state.progress.stage, state.progress.epoch);
             observer.begin(
                 &format!("{:?} {}/{}", state.progress.stage, state.progress.epoch + 1, stage.epochs),
@@ -265,7 +278,7 @@ impl Run {
             let terms = self.epoch(state, &plan, total, &asker, observer)?;
             state.progress.epoch += 1;
             let scores =
-                if state.progress.epoch.is_multiple_of(stage.validate_every) || state.progress.epoch == stage.epochs {
+                if state.progress.epoch.is_multiple_of(stage.validate_every) || state.progress.epoch == stage.taken() {
                     Some(self.validate(state, &priors, &anatomy_priors)?)
                 } else {
                     None
@@ -497,11 +510,7 @@ impl Run {
         let mut outcomes = Vec::new();
         for level in [TextLevel::Class, TextLevel::Zone] {
             let scored = score::score_findings(&decoder, &val, level, |s| self.cache.read(&s.record.id, 0))?;
-            outcomes.extend(scored.iter().map(|s| Outcome {
-                presence: s.presence,
-                spread: s.spread,
-                is_hit: s.iou >= 0.5,
-            }));
+            outcomes.extend(scored.iter().map(|s| Outcome { signs: s.signs(), is_hit: s.iou >= 0.5 }));
         }
         Ok(Calibration::fit(&outcomes))
     }

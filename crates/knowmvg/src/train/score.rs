@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose::{TextLevel, canonical};
 use super::dataset::{FindingBox, Sample};
+use crate::calibration::Signs;
 use crate::decoder::{ANATOMY, Decoder, identity_thorax};
 use crate::geometry::{Box2, Map, Model, Thorax};
 use crate::knowledge;
@@ -38,8 +39,17 @@ pub struct Scored {
     pub spread: f64,
     /// IoU of the decoder's first box.
     pub iou: f64,
+    /// IoU of the decoder's first box with that of the image-blind prior.
+    pub agreement: f64,
     /// IoU of the reference box of the image-blind prior, with the same words, on the patient's own lungs.
     pub prior_iou: f64,
+}
+
+impl Scored {
+    /// What a confidence is made from.
+    pub fn signs(&self) -> Signs {
+        Signs { presence: self.presence, spread: self.spread, area: self.predicted.area(), agreement: self.agreement }
+    }
 }
 
 /// The phrases of a sample that only one box fits, with canonical words.
@@ -132,6 +142,7 @@ fn scored(
     blind: &Box2<Model>,
 ) -> Scored {
     let first = &answer.candidates[0];
+    let signs = Signs::new(first, blind);
     Scored {
         id: sample.record.id.clone(),
         patient: sample.record.patient_key().to_owned(),
@@ -140,9 +151,10 @@ fn scored(
         text: text.to_owned(),
         truth: *truth,
         predicted: first.bounds,
-        presence: first.presence,
-        spread: first.relative_spread.iter().sum::<f64>() / 4.0,
+        presence: signs.presence,
+        spread: signs.spread,
         iou: first.bounds.iou(truth),
+        agreement: signs.agreement,
         prior_iou: blind.iou(truth),
     }
 }

@@ -16,7 +16,7 @@ use crate::report;
 /// Weight of a phrase that only such a label speaks for.
 const WEIGHT: f32 = 0.4;
 /// Most labels of one image that are asked for, and as many that it does not have.
-const ASKED: usize = 2;
+const ASKED: usize = 3;
 /// What a label of the image as a whole can be, in the words of NIH ChestX-ray14.
 const LABELS: [&str; 14] = [
     "Atelectasis",
