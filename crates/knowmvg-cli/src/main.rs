@@ -4,6 +4,8 @@ mod args;
 mod batch;
 mod batch_row;
 mod bench;
+mod data;
+mod data_table;
 mod eval;
 mod eval_table;
 mod explain;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Synth(args) => synth::run(&args),
+        Verb::Data(args) => data::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
