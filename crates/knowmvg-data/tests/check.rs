@@ -135,7 +135,10 @@ fn pictures_are_compared_by_bytes_and_by_looks() {
     let kinds = [MissingImage, UnreadableImage, SizeMismatch, SharedImage, NearDuplicate];
     assert_eq!((report.counts.clone(), seen), (kinds.map(|kind| (kind, 1)).into(), 6), "{report:?}");
     let of = |kind| report.problems.iter().find(|problem| problem.kind == kind).unwrap().image.clone().unwrap();
-    assert_eq!((of(SharedImage), of(NearDuplicate), of(SizeMismatch)), ("copy".into(), "smaller".into(), "smaller.png".into()));
+    assert_eq!(
+        (of(SharedImage), of(NearDuplicate), of(SizeMismatch)),
+        ("copy".into(), "smaller".into(), "smaller.png".into())
+    );
 }
 
 #[test]
@@ -162,7 +165,9 @@ fn halved(image: &GreyImage) -> GreyImage {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (half_width, half_height) = (width / 2, height / 2);
     let at = |x: usize, y: usize| image.pixels()[y * width + x];
-    let mean = |x: usize, y: usize| (at(2 * x, 2 * y) + at(2 * x + 1, 2 * y) + at(2 * x, 2 * y + 1) + at(2 * x + 1, 2 * y + 1)) / 4.0;
+    let mean = |x: usize, y: usize| {
+        (at(2 * x, 2 * y) + at(2 * x + 1, 2 * y) + at(2 * x, 2 * y + 1) + at(2 * x + 1, 2 * y + 1)) / 4.0
+    };
     let pixels = (0..half_height).flat_map(|y| (0..half_width).map(move |x| (x, y)));
     let pixels = pixels.map(|(x, y)| (mean(x, y) * 64.0).round() / 64.0).collect();
     GreyImage::new(half_width as u32, half_height as u32, pixels, ImageSource::default()).unwrap()
@@ -188,8 +193,19 @@ fn radiographs_look_like_their_copies_and_not_like_each_other() {
     let mut others: Vec<u32> = others.map(|(a, b)| distance(&chosen[a].0, &chosen[b].0)).collect();
     others.sort();
     let n = copies.len();
-    println!("{n} radiographs; copies differ in {} bits (median), {} (95 %), {} (most)", copies[n / 2], copies[n * 95 / 100], copies[n - 1]);
-    println!("{} pairs differ in at least {} bits, {} (0.01 %), {} (median)", others.len(), others[0], others[others.len() / 10_000], others[others.len() / 2]);
+    println!(
+        "{n} radiographs; copies differ in {} bits (median), {} (95 %), {} (most)",
+        copies[n / 2],
+        copies[n * 95 / 100],
+        copies[n - 1]
+    );
+    println!(
+        "{} pairs differ in at least {} bits, {} (0.01 %), {} (median)",
+        others.len(),
+        others[0],
+        others[others.len() / 10_000],
+        others[others.len() / 2]
+    );
     assert!(copies[n * 95 / 100] <= NEAR_DUPLICATE_BITS);
     assert!(others[0] > NEAR_DUPLICATE_BITS);
 }

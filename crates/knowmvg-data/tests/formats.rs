@@ -50,8 +50,10 @@ fn a_corpus_holds_everything() {
 #[test]
 fn coco_boxes_count_from_0_with_a_size() {
     let data = guessed("coco/instances.json", Format::Coco);
-    let expected =
-        [("mass", vec![[10.0, 20.0, 40.0, 60.0], [100.0, 200.0, 130.0, 240.0]]), ("nodule", vec![[0.5, 0.5, 1.5, 1.5]])];
+    let expected = [
+        ("mass", vec![[10.0, 20.0, 40.0, 60.0], [100.0, 200.0, 130.0, 240.0]]),
+        ("nodule", vec![[0.5, 0.5, 1.5, 1.5]]),
+    ];
     assert_eq!(targets(&data.images[0]), expected);
     assert_eq!((data.images[1].id.as_str(), data.images[1].size), ("b.png", Some([100, 100])));
     assert!(data.images[1].findings_annotated && data.images[1].targets.is_empty());
@@ -113,7 +115,10 @@ fn ms_cxr_says_the_same_as_csv_and_as_json() {
     assert_eq!(targets(&data.images[0]), [("invented, with a comma", boxes)]);
     let first = &data.images[0];
     assert_eq!((first.size, first.split.as_deref()), (Some([2544, 3056]), Some("train")));
-    assert_eq!((first.patient.as_deref(), first.targets[0].label.as_deref()), (Some("mimic:p10000032"), Some("Pneumonia")));
+    assert_eq!(
+        (first.patient.as_deref(), first.targets[0].label.as_deref()),
+        (Some("mimic:p10000032"), Some("Pneumonia"))
+    );
 }
 
 #[test]

@@ -112,18 +112,34 @@ fn rows_without_end_are_refused() {
 fn documents_in_documents_do_not_overflow_the_stack() {
     let json = format!("{{\"images\": {}", "[".repeat(100_000));
     refused(&made("deep.json", &json), Format::Coco);
-    refused(&made("deep.json", format!("[{{\"data\": {{\"image\": \"a\", \"width\": {}", "[".repeat(100_000))), Format::LabelStudio);
+    refused(
+        &made("deep.json", format!("[{{\"data\": {{\"image\": \"a\", \"width\": {}", "[".repeat(100_000))),
+        Format::LabelStudio,
+    );
     refused(&made("deep.xml", format!("<annotation>{}", "<a>".repeat(50_000))), Format::Voc);
     assert!(refused(&file("hostile/bomb.xml"), Format::Voc).contains("without a document type"));
 }
 
 #[test]
 fn files_of_other_kinds_are_not_guessed() {
-    for (name, bytes) in [("empty.bin", &b""[..]), ("text.txt", b"SECRET"), ("object.json", b"{\"SECRET\": 1}"), ("list.json", b"[1]")] {
+    for (name, bytes) in
+        [("empty.bin", &b""[..]), ("text.txt", b"SECRET"), ("object.json", b"{\"SECRET\": 1}"), ("list.json", b"[1]")]
+    {
         let message = Format::guess(&made(name, bytes)).expect_err("no format").to_string();
         assert!(message.contains(name) && !message.contains("SECRET"), "{message}");
     }
     assert!(Format::guess(Path::new("absent.json")).is_err());
+}
+
+#[test]
+fn yolo_classes_must_be_named() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile-yolo");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("a.txt"), "1 0.5 0.5 0.1 0.1\n").unwrap();
+    fs::write(folder.join("classes.txt"), "SECRET\n").unwrap();
+    let options = ReadOptions { format: Some(Format::Yolo), ..ReadOptions::default() };
+    let message = read(&folder, &options).unwrap_err().to_string();
+    assert!(message.contains("row 1 of") && message.contains("one of 1 classes"), "{message}");
 }
 
 #[test]

@@ -9,15 +9,8 @@ use knowmvg_data::write::WriteOptions;
 use knowmvg_data::{Dataset, Format, ImageEntry, ReadOptions, Target, TargetKind, project, read, write};
 use proptest::prelude::*;
 
-const WRITABLE: [Format; 7] = [
-    Format::Corpus,
-    Format::Coco,
-    Format::Voc,
-    Format::Yolo,
-    Format::LabelStudio,
-    Format::Slicer,
-    Format::NihCsv,
-];
+const WRITABLE: [Format; 7] =
+    [Format::Corpus, Format::Coco, Format::Voc, Format::Yolo, Format::LabelStudio, Format::Slicer, Format::NihCsv];
 
 fn words() -> impl Strategy<Value = String> {
     "[a-zA-Zé<>&\",'][a-zA-Z0-9é<>&\"', ]{0,8}[a-z;]"
@@ -28,7 +21,12 @@ fn some(strategy: impl Strategy<Value = String>) -> impl Strategy<Value = Option
 }
 
 fn kind() -> impl Strategy<Value = TargetKind> {
-    prop_oneof![Just(TargetKind::Class), Just(TargetKind::Phrase), Just(TargetKind::Question), Just(TargetKind::Anatomy)]
+    prop_oneof![
+        Just(TargetKind::Class),
+        Just(TargetKind::Phrase),
+        Just(TargetKind::Question),
+        Just(TargetKind::Anatomy)
+    ]
 }
 
 /// Boxes in fractions, some of them degenerate and some outside.
@@ -53,7 +51,17 @@ fn entry() -> impl Strategy<Value = ImageEntry> {
             let (patient, split, source, report) = facts.clone();
             let tier = tier.map(|open| if open { Tier::Open } else { Tier::Research });
             let (size, findings_annotated) = (Some(size), annotated);
-            ImageEntry { patient, split, source, report, tier, size, findings_annotated, targets, ..ImageEntry::default() }
+            ImageEntry {
+                patient,
+                split,
+                source,
+                report,
+                tier,
+                size,
+                findings_annotated,
+                targets,
+                ..ImageEntry::default()
+            }
         })
     })
 }
@@ -103,9 +111,8 @@ fn assert_same(read: &Dataset, expected: &Dataset) {
         data
     };
     assert_eq!(without_boxes(read), without_boxes(expected));
-    let boxes = |data: &Dataset| {
-        data.images.iter().flat_map(|e| &e.targets).flat_map(|t| t.boxes.clone()).collect::<Vec<_>>()
-    };
+    let boxes =
+        |data: &Dataset| data.images.iter().flat_map(|e| &e.targets).flat_map(|t| t.boxes.clone()).collect::<Vec<_>>();
     let (read, expected) = (boxes(read), boxes(expected));
     assert_eq!(read.len(), expected.len());
     for (a, b) in read.iter().zip(&expected) {
@@ -158,7 +165,8 @@ proptest! {
 
 #[test]
 fn nothing_is_overwritten_and_no_path_leads_out() {
-    let mut data = Dataset { images: vec![ImageEntry { id: "../../up".into(), size: Some([9, 9]), ..ImageEntry::default() }] };
+    let mut data =
+        Dataset { images: vec![ImageEntry { id: "../../up".into(), size: Some([9, 9]), ..ImageEntry::default() }] };
     let path = place(Format::Yolo);
     let options = WriteOptions { format: Format::Yolo, spacing: [1.0, 1.0] };
     write(&data, &path, &options).unwrap();

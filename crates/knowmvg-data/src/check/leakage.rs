@@ -13,7 +13,8 @@ use crate::name;
 
 /// Two images look alike if their perceptual hashes differ in at most so many of 256 bits.
 ///
-/// Chosen on 4,809 radiographs of seven sources, 512 px on the long side: see `docs/data-formats.md`.
+/// Of 401 radiographs of seven sources, copies at half the size with 64 grey levels differ in 3 bits (median; 7 at 95 %),
+/// while 80,200 pairs of different ones differ in 23 at least.
 pub const NEAR_DUPLICATE_BITS: u32 = 10;
 
 /// What two groups share.

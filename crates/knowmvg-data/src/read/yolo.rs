@@ -68,7 +68,8 @@ fn add(builder: &mut Builder, image: usize, line: &str, classes: &[String]) -> R
         return Err(format!("expected a class and 4 numbers, found {} values", cells.len()));
     }
     let class = cells[0].parse::<usize>().ok().and_then(|class| classes.get(class));
-    let class = class.ok_or_else(|| format!("expected a class from 0 to {}", classes.len().saturating_sub(1)))?;
+    let class =
+        class.ok_or_else(|| format!("expected the number of one of {} classes, counted from 0", classes.len()))?;
     let mut numbers = [0.0; 4];
     for (number, cell) in numbers.iter_mut().zip(&cells[1..]) {
         *number = parse_number(cell).ok_or("expected 4 numbers behind the class")?;
@@ -87,8 +88,9 @@ fn classes(path: &Path) -> Result<Vec<String>, DataError> {
     while names.last().is_some_and(String::is_empty) {
         names.pop();
     }
-    let problem = "expected the names of the classes, found none (of YAML, only the key `names` is read)";
-    if names.is_empty() { Err(DataError::file(path, problem)) } else { Ok(names) }
+    // A list without names is that of a set without findings; YAML without them may have them where we don't look.
+    let problem = "expected the key `names` with a list of classes, found none";
+    if is_yaml && names.is_empty() { Err(DataError::file(path, problem)) } else { Ok(names) }
 }
 
 /// The `names` of `data.yaml`, in the three ways in which they are written: `[a, b]`, `- a`, `0: a`.
