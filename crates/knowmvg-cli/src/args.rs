@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum, value_parser};
 use knowmvg::train::compose::TextLevel;
 use knowmvg::train::corpus::{Split, Tier};
+use knowmvg_data::Format;
 
 /// What `--version` prints after the name.
 const VERSION: &str =
@@ -13,7 +14,7 @@ const VERSION: &str =
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the work failed
+  1  the work failed, or `data check` found problems
   2  the arguments are wrong
   3  an input file cannot be read, or is not what it should be
   4  the model is missing or broken
@@ -65,6 +66,8 @@ pub enum Verb {
     Ablate(AblateArgs),
     /// Write a corpus of made-up radiographs
     Synth(SynthArgs),
+    /// Convert and check files of annotations
+    Data(DataArgs),
 }
 
 const GROUND_HELP: &str = "\
@@ -308,6 +311,107 @@ pub struct SynthArgs {
     pub seed: u64,
 }
 
+/// `knowmvg data`
+#[derive(Debug, clap::Args)]
+pub struct DataArgs {
+    /// What to do with the annotations.
+    #[command(subcommand)]
+    pub verb: DataVerb,
+}
+
+/// What to do with annotations.
+#[derive(Debug, Subcommand)]
+pub enum DataVerb {
+    /// List the formats
+    Formats(DataFormatsArgs),
+    /// Write annotations in another format
+    Convert(DataConvertArgs),
+    /// Look for leakage, broken rows, bad boxes and missing images
+    Check(DataCheckArgs),
+}
+
+/// `knowmvg data formats`
+#[derive(Debug, clap::Args)]
+pub struct DataFormatsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `knowmvg data convert`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What the target format cannot hold is listed on standard error. Nothing is overwritten. A broken row
+stops the conversion. A corpus is written as a file if OUT ends in .jsonl, else as a folder.")]
+pub struct DataConvertArgs {
+    /// File or folder with annotations
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// File or folder to write; it must not exist yet
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// Format of IN, as `knowmvg data formats` lists it; guessed from the content without this
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    pub from: Option<Format>,
+    /// Format of OUT
+    #[arg(long, value_name = "FORMAT", value_parser = writable_format)]
+    pub to: Format,
+    /// Folder with the image files (PNG or JPEG), where IN does not tell their sizes
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// Width and height of a pixel in millimetres, for 3D Slicer
+    #[arg(long, value_name = "MM,MM", default_value = "1,1", value_parser = spacing)]
+    pub spacing: Spacing,
+}
+
+/// `knowmvg data check`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit code 0 says that nothing was found, 1 that something was. Splits of one file may share no image
+and no patient, and neither may two files, unless both name the same split. An image is the same if
+its file has the same name or the same bytes; two look alike if their perceptual hashes (16 x 16
+differences) differ in at most 10 of 256 bits. Images are read if --images is given, or if IN is a
+folder of a corpus. Patients are told apart as far as the files tell them.")]
+pub struct DataCheckArgs {
+    /// File or folder with annotations
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// Format of IN and of the others; guessed from the content of each without this
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    pub from: Option<Format>,
+    /// Folder with the image files (PNG or JPEG)
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// Another file or folder that must share nothing with IN; may be given several times
+    #[arg(long, value_name = "OTHER")]
+    pub against: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Width and height of a pixel.
+///
+/// # Units
+/// Millimetres.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spacing(pub [f64; 2]);
+
+fn spacing(text: &str) -> Result<Spacing, &'static str> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|mm| mm.is_finite() && *mm > 0.0);
+    let numbers = text.split_once(',').and_then(|(width, height)| Some([number(width)?, number(height)?]));
+    numbers.map(Spacing).ok_or("expected two numbers above 0, e.g. 0.139,0.139")
+}
+
+fn format(name: &str) -> Result<Format, &'static str> {
+    Format::named(name).ok_or("expected a name that `knowmvg data formats` lists")
+}
+
+fn writable_format(name: &str) -> Result<Format, &'static str> {
+    let format = format(name)?;
+    if format.is_writable() { Ok(format) } else { Err("expected a format that can be written; this one is only read") }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -338,6 +442,8 @@ mod tests {
             "ground --batch in.jsonl --out out.jsonl --json",
             "eval corpus --limit 0",
             "info --repeats 3",
+            "data convert in out --to rsna-csv",
+            "data convert in out --to slicer --spacing 1,0",
         ];
         for line in wrong {
             assert!(parse(line).is_err(), "{line}");

@@ -5,6 +5,8 @@ mod args;
 mod batch;
 mod batch_row;
 mod bench;
+mod data;
+mod data_table;
 mod eval;
 mod eval_table;
 mod explain;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Verb::Eval(args) => eval::run(&args),
         Verb::Ablate(args) => ablate::run(&args),
         Verb::Synth(args) => synth::run(&args),
+        Verb::Data(args) => data::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

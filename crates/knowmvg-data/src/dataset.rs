@@ -1,7 +1,11 @@
 //! The one value between all formats: images and what was annotated on them.
 
 use knowmvg::geometry::{Box2, Image};
+use knowmvg::train::corpus::Tier;
 use serde::{Deserialize, Serialize};
+
+/// The frame of boxes that are fractions of an image of unknown size: an image of 1 x 1 pixels.
+pub const UNIT_FRAME: [u32; 2] = [1, 1];
 
 /// Everything that a file of annotations says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,11 +17,13 @@ pub struct Dataset {
 /// One image and what was annotated on it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImageEntry {
-    /// Unique in the data set.
+    /// Unique in the data set. An image that comes with several reports has an entry for each, with the same `file`; all
+    /// but the first have `#2`, `#3`, … behind the id.
     pub id: String,
     /// Path of the image file as the source gives it.
     pub file: Option<String>,
-    /// Width and height of the frame in which the boxes are given, in pixels.
+    /// Width and height of the frame in which the boxes are given, in pixels; [`UNIT_FRAME`] where the source has
+    /// fractions and no size.
     pub size: Option<[u32; 2]>,
     /// The patient, where the source tells.
     pub patient: Option<String>,
@@ -25,6 +31,8 @@ pub struct ImageEntry {
     pub split: Option<String>,
     /// Where the image is from.
     pub source: Option<String>,
+    /// What the licence allows, where the source tells.
+    pub tier: Option<Tier>,
     /// The free-text report.
     pub report: Option<String>,
     /// Whether somebody looked for findings: if not, an empty list says nothing.

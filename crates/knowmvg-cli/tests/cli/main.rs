@@ -3,6 +3,7 @@
 mod bad_inputs;
 mod batch;
 mod corpus;
+mod data;
 mod ground;
 mod help;
 mod ran;
