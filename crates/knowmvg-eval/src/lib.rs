@@ -3,6 +3,8 @@
 
 pub mod item;
 pub mod prediction;
+pub mod scores;
 
 pub use item::{Item, Target, Task};
 pub use prediction::{Found, Heat, Prediction, ScoredBox};
+pub use scores::{Comparison, Group, GroupKind, Measure, Metric, Part, Scores};
