@@ -262,7 +262,8 @@ pub struct ReportScores {
     pub boxes_of_matched: BTreeMap<Measure, Metric>,
 }
 
-/// Precision and recall of statements found in reports, pooled over all reports.
+/// Precision and recall of statements found in reports, pooled over all reports. [`Metric::n`] is the denominator: statements
+/// found, true ones, and the sum of both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Identification {
     /// Share of the found statements that are in the truth; `None` if none were found.
