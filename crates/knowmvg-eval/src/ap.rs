@@ -108,7 +108,8 @@ mod tests {
     fn a_wrong_box_costs_only_if_it_is_more_confident() {
         let away = Box2::from_xyxy([500.0, 500.0, 520.0, 520.0]).unwrap();
         let with = |confidence| {
-            let detections = [ScoredBox { bounds: square(20.0), confidence: 0.5 }, ScoredBox { bounds: away, confidence }];
+            let detections =
+                [ScoredBox { bounds: square(20.0), confidence: 0.5 }, ScoredBox { bounds: away, confidence }];
             average_precision(&[Scene::new(&detections, &[square(20.0)])]).unwrap()
         };
         assert_eq!(with(0.1).ap, 1.0);

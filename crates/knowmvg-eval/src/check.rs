@@ -37,7 +37,9 @@ pub enum Problem {
     #[error("expected a confidence or presence in [0, 1], found {0}")]
     NoProbability(f64),
     /// A heat map's values do not fill its grid.
-    #[error("expected a heat map of 1 to {MAX_HEAT_SIDE} cells a side with one value each, found {0} x {1} cells and {2} values")]
+    #[error(
+        "expected a heat map of 1 to {MAX_HEAT_SIDE} cells a side with one value each, found {0} x {1} cells and {2} values"
+    )]
     HeatShape(usize, usize, usize),
 }
 
@@ -83,7 +85,8 @@ pub fn check_predictions(items: &[Item], predictions: &[Prediction]) -> Result<(
     let tasks: BTreeMap<&str, Task> = items.iter().map(|item| (item.id.as_str(), item.task)).collect();
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
     for (line, prediction) in (1..).zip(predictions) {
-        let repeated = lines.insert(&prediction.item, line).map_or(Ok(()), |first| Err(Problem::RepeatedPrediction(first)));
+        let repeated =
+            lines.insert(&prediction.item, line).map_or(Ok(()), |first| Err(Problem::RepeatedPrediction(first)));
         let task = tasks.get(prediction.item.as_str()).ok_or(Problem::UnknownItem);
         let checked = repeated.and(task).and_then(|task| check_prediction(*task, prediction));
         checked.map_err(|problem| LineError { line, problem })?;

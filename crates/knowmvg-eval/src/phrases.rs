@@ -59,7 +59,12 @@ struct Candidate {
 pub fn matched(targets: &[Target], findings: &[Found]) -> Vec<Option<usize>> {
     let candidate = |(target, t): (usize, &Named), (found, f): (usize, &Named)| {
         let (same_label, overlap) = (t.has_label_of(f), overlap(&t.words, &f.words));
-        (same_label || (overlap >= ENOUGH && t.may_be_said_as(f))).then_some(Candidate { target, found, same_label, overlap })
+        (same_label || (overlap >= ENOUGH && t.may_be_said_as(f))).then_some(Candidate {
+            target,
+            found,
+            same_label,
+            overlap,
+        })
     };
     pair_up(targets, findings, candidate)
 }

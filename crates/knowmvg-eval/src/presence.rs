@@ -26,9 +26,14 @@ pub fn presence(claims: &[(&str, &str, Claim)], resampling: Resampling) -> Optio
     claims.iter().for_each(|(patient, label, claim)| by_label.entry(label).or_default().push((patient, *claim)));
     let mut all: Vec<(&str, Claim)> = claims.iter().map(|(patient, _, claim)| (*patient, *claim)).collect();
     let auroc = auroc_metric(&mut all, resampling)?;
-    let of_label = |(label, mut claims): (&str, Vec<_>)| Some((label.to_owned(), auroc_metric(&mut claims, resampling)?));
+    let of_label =
+        |(label, mut claims): (&str, Vec<_>)| Some((label.to_owned(), auroc_metric(&mut claims, resampling)?));
     let sorted: Vec<Claim> = all.iter().map(|(_, claim)| *claim).collect();
-    Some(Presence { auroc, labels: by_label.into_iter().filter_map(of_label).collect(), curve: thinned(curve(&sorted)) })
+    Some(Presence {
+        auroc,
+        labels: by_label.into_iter().filter_map(of_label).collect(),
+        curve: thinned(curve(&sorted)),
+    })
 }
 
 fn auroc_metric(claims: &mut [(&str, Claim)], resampling: Resampling) -> Option<crate::scores::Metric> {
@@ -70,7 +75,10 @@ fn curve(sorted: &[Claim]) -> Vec<RocPoint> {
         }
         counts.push(next);
     }
-    counts.into_iter().map(|[x, y]| RocPoint { false_positive_rate: x / absent, true_positive_rate: y / present }).collect()
+    counts
+        .into_iter()
+        .map(|[x, y]| RocPoint { false_positive_rate: x / absent, true_positive_rate: y / present })
+        .collect()
 }
 
 /// Of counts, so that the comparison is exact.

@@ -24,7 +24,8 @@ pub struct Tally {
 ///
 /// A target without boxes is false of the image: it is nothing to be found, and a statement that matches it is a false one.
 pub fn report_scores(reports: &[Answered], rows: &[Row], resampling: Resampling) -> Option<ReportScores> {
-    let false_phrases: Vec<(&str, f64)> = reports.iter().map(|r| (r.item.patient.as_str(), false_phrases(r) as f64)).collect();
+    let false_phrases: Vec<(&str, f64)> =
+        reports.iter().map(|r| (r.item.patient.as_str(), false_phrases(r) as f64)).collect();
     let grounded: Vec<&Row> = rows.iter().filter(|row| row.statement.found.is_some()).collect();
     let by = |right: fn(&Answered) -> usize| {
         let tally = |report: &Answered| Tally { right: right(report), ..tally(report) };
@@ -50,7 +51,11 @@ fn tally(report: &Answered) -> Tally {
 /// The matches that the boxes are scored by, without those of targets that the image does not show.
 fn matched_present(report: &Answered) -> usize {
     let matches = matched(&report.item.targets, report.findings());
-    matches.iter().zip(&report.item.targets).filter(|(found, target)| found.is_some() && !target.boxes.is_empty()).count()
+    matches
+        .iter()
+        .zip(&report.item.targets)
+        .filter(|(found, target)| found.is_some() && !target.boxes.is_empty())
+        .count()
 }
 
 fn false_phrases(report: &Answered) -> usize {

@@ -72,9 +72,7 @@ fn part(task: Task, level: Option<&str>, answered: &[Answered], resampling: Resa
         detection: detection(answered),
         presence: presence(&presence_claims(&statements), resampling),
         calibration: calibration(&hit_claims(&statements, false), resampling),
-        calibration_with_absent: with_absent
-            .then(|| calibration(&hit_claims(&statements, true), resampling))
-            .flatten(),
+        calibration_with_absent: with_absent.then(|| calibration(&hit_claims(&statements, true), resampling)).flatten(),
         selective: selective(&statements, resampling),
         report: (task == Task::Report).then(|| report_scores(answered, &rows, resampling)).flatten(),
         answers: (task == Task::Vqa).then(|| answer_scores(answered, resampling)).flatten(),

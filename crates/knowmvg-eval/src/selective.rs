@@ -71,10 +71,8 @@ fn mean(risks: &[f64]) -> Option<f64> {
 /// Evenly many points, the last one at full coverage.
 fn curve(risks: &[f64]) -> Vec<RiskPoint> {
     let points = risks.len().min(MAX_POINTS);
-    let point = |answered: usize| RiskPoint {
-        coverage: answered as f64 / risks.len() as f64,
-        risk: risks[answered - 1],
-    };
+    let point =
+        |answered: usize| RiskPoint { coverage: answered as f64 / risks.len() as f64, risk: risks[answered - 1] };
     (1..=points).map(|i| point((i * risks.len()).div_ceil(points))).collect()
 }
 
@@ -83,7 +81,10 @@ mod tests {
     use super::*;
 
     fn answers(values: &[(f64, f64)]) -> Vec<(&'static str, Answer)> {
-        values.iter().map(|(confidence, error)| ("p", Answer { confidence: Some(*confidence), error: *error })).collect()
+        values
+            .iter()
+            .map(|(confidence, error)| ("p", Answer { confidence: Some(*confidence), error: *error }))
+            .collect()
     }
 
     #[test]

@@ -46,7 +46,8 @@ impl<'a> Answered<'a> {
     /// The statements of the truth, in their order.
     pub fn statements(&self) -> Vec<Statement<'a>> {
         let found = self.matches().into_iter().map(|index| index.map(|i| &self.findings()[i]));
-        let statement = |(target, found)| Statement { item: self.item, target, found, is_asked: self.prediction.is_some() };
+        let statement =
+            |(target, found)| Statement { item: self.item, target, found, is_asked: self.prediction.is_some() };
         self.item.targets.iter().zip(found).map(statement).collect()
     }
 }
