@@ -131,5 +131,5 @@ fn check_numbers(boxes: impl ExactSizeIterator<Item = usize> + Clone) -> Result<
 pub fn missing<'a>(items: &'a [Item], predictions: &[Prediction]) -> Vec<&'a str> {
     let answered: BTreeSet<&str> = predictions.iter().map(|p| p.item.as_str()).collect();
     let ids: BTreeSet<&str> = items.iter().map(|item| item.id.as_str()).collect();
-    ids.difference(&answered).copied().collect()
+    ids.into_iter().filter(|id| !answered.contains(id)).collect()
 }
