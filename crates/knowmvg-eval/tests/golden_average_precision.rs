@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use knowmvg::eval::Resampling;
 use knowmvg_eval::scores::{AveragePrecision, Detection};
-use knowmvg_eval::{Item, Prediction, Task, score};
+use knowmvg_eval::{Item, Prediction, ScoredBox, Task, score};
 use serde::Deserialize;
 
 mod common;
@@ -46,18 +46,20 @@ struct Summary {
     large: Option<f64>,
 }
 
-/// Reports, since these may have several classes; the findings name them.
+/// One item an image: a report, since it may have several classes; the findings name them.
 fn ask(images: &[BTreeMap<String, Boxes>]) -> (Vec<Item>, Vec<Prediction>) {
     let one = |(index, image): (usize, &BTreeMap<String, Boxes>)| {
         let id = format!("image-{index:04}");
-        let targets =
-            image.iter().map(|(label, boxes)| target(label, boxes.truths.iter().map(|b| pixels(*b)).collect()));
-        let detections =
-            |boxes: &Boxes| boxes.detections.iter().map(|[x0, y0, x1, y1, c]| scored([*x0, *y0, *x1, *y1], *c));
-        let findings = image.iter().map(|(label, boxes)| found(Some(label), detections(boxes).collect()));
-        (item(&id, &id, Task::Report, targets.collect()), prediction(&id, findings.collect()))
+        let truths = |boxes: &Boxes| boxes.truths.iter().copied().map(pixels).collect();
+        let targets = image.iter().map(|(label, boxes)| target(label, truths(boxes))).collect();
+        let findings = image.iter().map(|(label, boxes)| found(Some(label), detections(boxes))).collect();
+        (item(&id, &id, Task::Report, targets), prediction(&id, findings))
     };
     images.iter().enumerate().map(one).unzip()
+}
+
+fn detections(boxes: &Boxes) -> Vec<ScoredBox> {
+    boxes.detections.iter().map(|[x0, y0, x1, y1, confidence]| scored([*x0, *y0, *x1, *y1], *confidence)).collect()
 }
 
 fn measured(case: &Case) -> Detection {

@@ -149,7 +149,7 @@ proptest! {
         let none: [&[Prediction]; 1] = [&[]];
         let (once, twice) = ([predictions.as_slice()], [predictions.as_slice(); 2]);
         let silent = System { name: "silent", runs: &none };
-        let of = |runs| compare(&items, System { name: "a", runs }, silent, FEW).unwrap().parts.remove(0).differences;
+        let of = |runs: &[&[Prediction]]| compare(&items, System { name: "a", runs }, silent, FEW).unwrap().parts.remove(0).differences;
         prop_assert_eq!(of(&once), of(&twice));
     }
 
