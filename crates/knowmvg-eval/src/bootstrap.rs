@@ -43,7 +43,7 @@ impl<T: Copy> Clustered<T> {
 }
 
 /// The mean of `(patient, value)` with its interval; `None` without values.
-pub fn mean<'a>(values: &[(&'a str, f64)], resampling: Resampling) -> Option<Metric> {
+pub fn mean(values: &[(&str, f64)], resampling: Resampling) -> Option<Metric> {
     let n = values.len();
     let value = values.iter().map(|(_, value)| value).sum::<f64>() / n as f64;
     let interval = resampling.mean_interval(values.iter().copied());
