@@ -1,4 +1,4 @@
-"""What training minimises, without the contrast's random negatives.
+"""What training minimises, without the contrast's random negatives and without what the patches say (`patch_loss.py`).
 
 Boxes are plain lists of floats; every sum is written out.
 """
@@ -56,9 +56,9 @@ def loss(layers: list[dict], targets: list[list[dict | None]], queries: int) -> 
     """The terms, each the mean over layers; the assignment; and the narrowest margin of an assignment.
 
     `layers`: per layer `boxes` [batch][phrases * queries][4], `presence_logits`, `log_spread` and `global_map` alike.
-    `targets`: per image and phrase None, or `boxes` (centre and size) and `weight`. The assignment of the last layer
-    counts for all. L1, GIoU, spread and attention are means over assigned pairs, presence is a mean over phrases, both by
-    the weights of the phrases.
+    `targets`: per image and phrase None, or `boxes` (centre and size), `weight` and `is_unlocated`. The assignment of the
+    last layer counts for all. L1, GIoU, spread and attention are means over assigned pairs, presence is a mean over phrases
+    but for those that nobody located, both by the weights of the phrases.
     """
     last = layers[-1]
     pairs, margins = [], []
@@ -104,7 +104,7 @@ def presence(logits, pairs: list, targets: list, queries: int) -> float:
     total, weights = 0.0, 0.0
     for image, row in enumerate(targets):
         for phrase, target in enumerate(row):
-            if target is None:
+            if target is None or target["is_unlocated"]:
                 continue
             weights += target["weight"]
             for query in range(phrase * queries, (phrase + 1) * queries):

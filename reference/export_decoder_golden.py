@@ -16,6 +16,7 @@ import torch
 import criterion
 import fine_map
 import model
+import patch_loss
 import prior
 import visual_tokens
 from layers import Weights
@@ -35,14 +36,17 @@ CONFIG = {
     "layers": 2,
     "queries": 3,
     "prompt_tokens": 2,
+    "neck_blocks": 2,
+    "proposal_width": 10,
     "fine_width": 8,
+    "fine_blocks": 1,
     "window": 4,
     "window_scale": 1.6,
     "vocab_size": 20,
     "max_tokens": 6,
     "text_layers": 1,
     "dropout": 0.0,
-    "switches": {"knowledge": "on", "prior": "learned", "local": "on"},
+    "switches": {"knowledge": "on", "prior": "learned", "local": "on", "start": "proposals"},
 }
 GRID = CONFIG["image_side"] // PATCH
 # Each image's lungs on the square: `model = scale * thorax + shift`, x and y.
@@ -62,12 +66,18 @@ PHRASES = [
         None,
     ],
 ]
+# Middle and spread: a few patches of each phrase propose something, and boxes are large enough for some to agree.
+PROPOSAL_VALUES = {
+    "proposal_head.score.bias": (-0.2, 0.0),
+    "proposal_head.sides.bias": (1.5, 0.1),
+    "proposal_head.sides.weight": (0.0, 0.08),
+}
 NODE_WORDS = [[2, 5], [13], [17, 3, 1, 14], [6, 18], [9, 9, 16]]
 NODE_PLACES = 4
 TRACE_ORDER = (
     ["phrase_embeds"]
     + [f"knowledge_prompt.{name}" for name in ("nodes", "pooled", "gate", "embeds")]
-    + ["visual_tokens", "fine_map", "first_states"]
+    + ["visual_tokens", "fine_map", "patch_boxes.logits", "patch_boxes.log_sides", "start", "first_states"]
 )
 LAYER_ORDER = ["global_map", "local_map", "gate", "states", "boxes", "presence_logits", "log_spread"]
 
@@ -89,8 +99,13 @@ def feed_forward(name: str, inputs: int, hidden: int, outputs: int) -> dict[str,
     return linear(f"{name}.inner", inputs, hidden) | linear(f"{name}.outer", hidden, outputs)
 
 
+def conv_block(name: str, width: int, inner: int) -> dict[str, list[int]]:
+    shapes = norm(f"{name}.norm", width) | linear(f"{name}.narrow", width, inner) | linear(f"{name}.widen", inner, width)
+    return shapes | {f"{name}.neighbours.weight": [inner, inner, 3, 3], f"{name}.neighbours.bias": [inner]}
+
+
 def parameter_shapes(config: dict) -> dict[str, list[int]]:
-    """Every parameter of the model, `[inputs, outputs]` for linear maps."""
+    """Every parameter of the model, `[inputs, outputs]` for linear maps and `[outputs, inputs, 3, 3]` for convolutions."""
     width, fine, local = config["width"], config["fine_width"], 4 * config["fine_width"]
     shapes = {
         "phrase_encoder.tokens.weight": [config["vocab_size"], width],
@@ -115,9 +130,18 @@ def parameter_shapes(config: dict) -> dict[str, list[int]]:
     shapes |= linear("knowledge_prompt.gate", 2 * width + 1, 1)
     shapes |= linear("visual_projection.tokens", config["token_width"], width)
     shapes |= linear("visual_projection.positions", visual_tokens.FREQUENCIES * 8, width)
+    for index in range(config["neck_blocks"]):
+        shapes |= conv_block(f"visual_projection.neck.{index}", width, width // 2)
+    proposal = config["proposal_width"]
+    for part in ("patch", "scale", "shift"):
+        shapes |= linear(f"proposal_head.{part}", width, proposal)
+    shapes |= linear("proposal_head.score", proposal, 1) | linear("proposal_head.sides", proposal, 4)
+    shapes |= {"proposal_head.prior_weight": [1]}
     shapes |= linear("fine_map.pixels", PATCH**2, fine) | linear("fine_map.tokens", width, fine)
     shapes |= linear("fine_map.mixed", fine, fine)
-    shapes |= linear("from_phrase", width, width) | linear("from_prior", 4, width)
+    for index in range(config["fine_blocks"]):
+        shapes |= conv_block(f"fine_map.blocks.{index}", fine, fine)
+    shapes |= linear("from_phrase", width, width) | linear("from_prior", 4, width) | linear("from_start", 5, width)
     shapes |= linear("region", width, width) | linear("region_phrase", width, width)
     for index in range(config["layers"]):
         name = f"layers.{index}"
@@ -135,7 +159,8 @@ def parameter_shapes(config: dict) -> dict[str, list[int]]:
 
 
 def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Values of a size at which each parameter moves the output visibly and boxes still move by parts of their size."""
+    """Values of a size at which each parameter moves the output visibly and boxes still move by parts of their size; the
+    scores of the patches lie around the least one that proposes."""
     weights = {}
     for name, shape in sorted(parameter_shapes(CONFIG).items()):
         noise = rng.standard_normal(shape)
@@ -143,6 +168,11 @@ def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
             value = 1.0 + 0.3 * noise
         elif name.endswith("prior_weight"):
             value = 0.05 + 0.02 * noise
+        elif len(shape) == 4:
+            value = 1.2 * noise / np.sqrt(9 * shape[1])
+        elif name in PROPOSAL_VALUES:
+            middle, spread = PROPOSAL_VALUES[name]
+            value = middle + spread * noise
         elif ".step.outer." in name or name.startswith("heads.") and ".geometry." in name:
             value = 0.12 * noise
         elif name.endswith(".weight") and name not in ("sides.weight", "zones.weight", "phrase_encoder.tokens.weight"):
@@ -261,9 +291,10 @@ def metadata() -> dict[str, str]:
     }
 
 
-def difference(a: np.ndarray, b: np.ndarray) -> float:
-    assert (np.isnan(a) == np.isnan(b)).all()
-    return float(np.nanmax(np.abs(a - b)))
+def difference(exact: np.ndarray, found: np.ndarray) -> float:
+    """Absolute below 1 and relative above, as the tests compare."""
+    assert (np.isnan(exact) == np.isnan(found)).all()
+    return float(np.nanmax(np.abs(exact - found) / np.maximum(np.abs(exact), 1)))
 
 
 def export_model() -> None:
@@ -277,25 +308,32 @@ def export_model() -> None:
         "": CONFIG,
         "local_off.": with_switch("local", "off"),
         "knowledge_random.": with_switch("knowledge", "random"),
+        "start_prior.": with_switch("start", "prior"),
     }
-    errors, about, plain = [], metadata(), {}
+    errors, margins, about, plain = [], [], metadata(), {}
     for prefix, config in variants.items():
         double = run(weights, inputs, config, torch.float64)
         single = run(weights, inputs, config, torch.float32)
         order = trace_order(config)
+        margins.append(double.pop("vote.margin").min())
+        voters = double.pop("vote.voters")
+        assert (voters == single.pop("vote.voters")).all(), "rounding changes what is proposed"
+        about[f"{prefix}voters"] = " ".join("".join(map(str, row)) for row in voters)
         assert sorted(order) == sorted(n.removeprefix("trace.") for n in double if n.startswith("trace."))
         errors += [difference(double[name], single[name]) for name in double]
         changed = {n: v for n, v in double.items() if n not in plain or not np.array_equal(v, plain[n], equal_nan=True)}
         tensors |= {prefix + name: value.astype(np.float32) for name, value in changed.items()}
         plain = plain or double
         about |= {f"{prefix}config": json.dumps(config), f"{prefix}trace_order": "\n".join(order)}
-    report(GOLDEN / "tiny.safetensors", tensors, about | {"float32_error": f"{max(errors):.1e}"})
+    about |= {"float32_error": f"{max(errors):.1e}", "vote_margin": f"{min(margins):.4f}"}
+    assert min(margins) > 1e-3, "rounding might change what is proposed"
+    report(GOLDEN / "tiny.safetensors", tensors, about)
 
 
 def export_criterion() -> None:
-    """Two images, three phrases, four queries, two layers; boxes near and far, in order and out of order."""
+    """Two images, four phrases, four queries, two layers; boxes near and far, in order and out of order."""
     rng = np.random.default_rng(SEED + 1)
-    batch, phrases, queries, layers, grid = 2, 3, 4, 2, 4
+    batch, phrases, queries, layers, grid = 2, 4, 4, 2, 4
     rows = phrases * queries
     tensors: dict[str, np.ndarray] = {}
     for index in range(layers):
@@ -307,30 +345,53 @@ def export_criterion() -> None:
             f"input.layers.{index}.log_spread": rng.uniform(-4, 2, (batch, rows, 4)).astype(np.float32),
             f"input.layers.{index}.global_map": (powers / powers.sum(2, keepdims=True)).astype(np.float32),
         }
-    # Boxes per phrase: -1 is a phrase that is padding, 0 one that is false of the image, 5 more than there are queries.
-    counts = np.array([[1, 3, 0], [2, 5, -1]], dtype=np.int64)
-    size = rng.uniform(0.05, 0.4, (batch, phrases, 5, 2))
-    low = rng.uniform(0, 1, size.shape) * (1 - size)
-    truth = np.concatenate([low, low + size], 3)
-    weights = np.array([[1.0, 0.5, 2.0], [0.25, 1.5, 0.0]], dtype=np.float32)
-    tensors |= {"input.counts": counts, "input.weights": weights, "input.truth": truth}
+    said = (batch, phrases, grid * grid)
+    tensors |= {
+        "input.patch_boxes.logits": (2 * rng.standard_normal(said)).astype(np.float32),
+        "input.patch_boxes.log_sides": rng.uniform(-5, 0, (*said, 4)).astype(np.float32),
+    }
+    tensors |= true_boxes(rng, phrases)
 
     names = ("boxes", "presence_logits", "log_spread", "global_map")
     per_layer = [{name: tensors[f"input.layers.{i}.{name}"].tolist() for name in names} for i in range(layers)]
-    targets = [
-        [target(truth[i, p, : counts[i, p]], weights[i, p]) if counts[i, p] >= 0 else None for p in range(phrases)]
-        for i in range(batch)
-    ]
+    targets = [[target(tensors, image, phrase) for phrase in range(phrases)] for image in range(batch)]
     terms, pairs, margin = criterion.loss(per_layer, targets, queries)
-    tensors |= {f"output.{name}": np.array([value]) for name, value in terms.items()}
-    about = metadata() | {"seed": str(SEED + 1), "queries": str(queries), "margin": f"{margin:.3f}"}
+    patches = [tensors[f"input.patch_boxes.{name}"].tolist() for name in ("logits", "log_sides")]
+    patch_terms, patch_margin = patch_loss.loss(*patches, targets)
+    assert patch_margin > 1e-3, "rounding might change which patches lie in a box"
+    tensors |= {f"output.{name}": np.array([value]) for name, value in (terms | patch_terms).items()}
+    about = metadata() | {"seed": str(SEED + 1), "queries": str(queries)}
+    about |= {"margin": f"{margin:.3f}", "patch_margin": f"{patch_margin:.4f}"}
     about["assigned"] = " ".join(f"{image}.{query}" for image, query, *_ in pairs)
     report(GOLDEN / "criterion.safetensors", tensors, about)
 
 
-def target(corners: np.ndarray, weight: float) -> dict:
-    boxes = [[(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0] for x0, y0, x1, y1 in corners.tolist()]
-    return {"boxes": boxes, "weight": float(weight)}
+def true_boxes(rng: np.random.Generator, phrases: int) -> dict[str, np.ndarray]:
+    """Boxes per phrase: -1 is a phrase that is padding, 0 one that is false of the image or that nobody located, 5 more
+    than there are queries."""
+    counts = np.array([[1, 3, 0, 2], [2, 5, 0, -1]], dtype=np.int64)
+    size = rng.uniform(0.05, 0.4, (2, phrases, 5, 2))
+    low = rng.uniform(0, 1, size.shape) * (1 - size)
+    truth = np.concatenate([low, low + size], 3)
+    # One in the other, before it and after it; one between the centres of the patches, in another and alone.
+    truth[0, 1] = [[0.3, 0.3, 0.7, 0.55], [0.05, 0.1, 0.93, 0.81], [0.68, 0.66, 0.78, 0.74], *truth[0, 1, 3:]]
+    truth[0, 3, 0] = [0.27, 0.19, 0.34, 0.35]
+    return {
+        "input.counts": counts,
+        "input.is_unlocated": np.array([[0, 0, 0, 0], [0, 0, 1, 0]], dtype=np.int64),
+        "input.weights": np.array([[1.0, 0.5, 2.0, 0.75], [0.25, 1.5, 0.6, 0.0]], dtype=np.float32),
+        "input.truth": truth,
+    }
+
+
+def target(tensors: dict[str, np.ndarray], image: int, phrase: int) -> dict | None:
+    count, weight, unlocated, truth = (
+        tensors[f"input.{name}"][image, phrase] for name in ("counts", "weights", "is_unlocated", "truth")
+    )
+    if count < 0:
+        return None
+    boxes = [[(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0] for x0, y0, x1, y1 in truth[:count].tolist()]
+    return {"boxes": boxes, "weight": float(weight), "is_unlocated": bool(unlocated)}
 
 
 def report(path: Path, tensors: dict[str, np.ndarray], about: dict[str, str]) -> None:

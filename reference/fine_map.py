@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from conv_block import conv_block
 from layers import Weights, gelu, linear
 
 CELLS_PER_PATCH = 2
@@ -29,11 +30,14 @@ def pixel_patches(pixels: np.ndarray, patch: int) -> np.ndarray:
     return np.stack([framed[y : y + patch, x : x + patch].ravel() for y in starts for x in starts])
 
 
-def fine_map(weights: Weights, patches: torch.Tensor, tokens: torch.Tensor, grid: int) -> torch.Tensor:
+def fine_map(weights: Weights, patches: torch.Tensor, tokens: torch.Tensor, grid: int, blocks: int) -> torch.Tensor:
     """`patches`: [cells * cells, patch * patch]; `tokens`: [grid * grid, width]; returns [cells * cells, fine_width]."""
     cells = grid * CELLS_PER_PATCH
     coarse = linear(weights.at("tokens"), tokens)
     picture = coarse.T.reshape(1, -1, grid, grid)
     smooth = interpolate(picture, size=(cells, cells), mode="bilinear", align_corners=False)
     joined = gelu(linear(weights.at("pixels"), patches) + smooth[0].reshape(-1, cells * cells).T)
-    return joined + gelu(linear(weights.at("mixed"), joined))
+    mixed = joined + gelu(linear(weights.at("mixed"), joined))
+    for index in range(blocks):
+        mixed = conv_block(weights.at(f"blocks.{index}"), mixed)
+    return mixed

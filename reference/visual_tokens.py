@@ -1,10 +1,11 @@
-"""Positions of the patches, and the projection of the tower's tokens."""
+"""Positions of the patches, and the projection of the tower's tokens, with blocks that see their neighbours."""
 
 import math
 
 import numpy as np
 import torch
 
+from conv_block import conv_block
 from layers import Weights, linear
 
 FREQUENCIES = 8
@@ -29,7 +30,9 @@ def position_features(grid: int, scale: np.ndarray, shift: np.ndarray) -> np.nda
     return np.array(rows)
 
 
-def project(weights: Weights, tokens: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def project(weights: Weights, tokens: torch.Tensor, positions: torch.Tensor, blocks: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Values [patches, width], and keys, which also know where they are."""
     values = linear(weights.at("tokens"), tokens)
+    for index in range(blocks):
+        values = conv_block(weights.at(f"neck.{index}"), values)
     return values, values + linear(weights.at("positions"), positions)

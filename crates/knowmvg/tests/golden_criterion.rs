@@ -1,4 +1,5 @@
-//! The criterion against sums written out (`reference/criterion.py`), and laws of its contrast, whose negatives are random.
+//! The criterion against sums written out (`reference/criterion.py`, `reference/patch_loss.py`), and laws of its
+//! contrast, whose negatives are random.
 
 mod common;
 
@@ -6,11 +7,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 use common::Golden;
 use knowmvg::geometry::{Box2, Model};
 use knowmvg::model::box_head::Boxes;
+use knowmvg::model::proposals::PatchBoxes;
 use knowmvg::model::{Alignment, GroundingOutput};
 use knowmvg::train::criterion::{LossTerms, LossWeights, Target, Targets, loss};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+const PHRASES: usize = 4;
 const QUERIES: usize = 4;
 const GRID: usize = 4;
 const WIDTH: usize = 8;
@@ -38,9 +41,13 @@ fn output(golden: &Golden, patch: impl Fn(usize) -> f32) -> GroundingOutput {
     GroundingOutput {
         layers: vec![layer(0), layer(1)],
         global_maps: vec![read(0, "global_map"), read(1, "global_map")],
-        knowledge_gate: Tensor::zeros([6, 1], &device),
+        patch_boxes: PatchBoxes {
+            logits: golden.tensor("input.patch_boxes.logits", &device),
+            log_sides: golden.tensor("input.patch_boxes.log_sides", &device),
+        },
+        knowledge_gate: Tensor::zeros([2 * PHRASES, 1], &device),
         alignment: Alignment {
-            phrases: tensor(vec![1.0; 2 * 3 * WIDTH], [2, 3, WIDTH]),
+            phrases: tensor(vec![1.0; 2 * PHRASES * WIDTH], [2, PHRASES, WIDTH]),
             patches: tensor(patches, [2, GRID * GRID, WIDTH]),
         },
     }
@@ -48,6 +55,7 @@ fn output(golden: &Golden, patch: impl Fn(usize) -> f32) -> GroundingOutput {
 
 fn targets(golden: &Golden) -> Targets {
     let (shape, counts) = golden.ints("input.counts");
+    let (_, is_unlocated) = golden.ints("input.is_unlocated");
     let (_, weights) = golden.floats("input.weights");
     let (truth_shape, truth) = golden.doubles("input.truth");
     let read = |row: usize| {
@@ -55,6 +63,7 @@ fn targets(golden: &Golden) -> Targets {
         let corners = truth[row * truth_shape[2] * 4..].chunks_exact(4).take(count);
         Some(Target {
             boxes: corners.map(|c| Box2::from_xyxy(c.try_into().unwrap()).unwrap()).collect(),
+            is_unlocated: is_unlocated[row] == 1,
             weight: weights[row],
         })
     };
@@ -81,6 +90,8 @@ fn every_term_agrees() {
     assert_near("presence", found.presence, expected("presence"), TOLERANCE);
     assert_near("attention", found.attention, expected("attention"), TOLERANCE);
     assert_near("spread", found.spread, expected("spread"), TOLERANCE);
+    assert_near("patch_score", found.patch_score, expected("patch_score"), TOLERANCE);
+    assert_near("patch_box", found.patch_box, expected("patch_box"), TOLERANCE);
 }
 
 #[test]
@@ -93,7 +104,9 @@ fn the_total_is_the_weighted_sum() {
         + weights.presence * found.presence
         + weights.attention * found.attention
         + weights.spread * found.spread
-        + weights.contrast * found.contrast;
+        + weights.contrast * found.contrast
+        + weights.patch_score * found.patch_score
+        + weights.patch_box * found.patch_box;
     assert_near("total", found.total, sum, TOLERANCE);
 }
 
@@ -112,6 +125,8 @@ fn the_order_of_true_boxes_is_free() {
     assert_near("l1", after.l1, before.l1, TOLERANCE);
     assert_near("giou", after.giou, before.giou, TOLERANCE);
     assert_near("presence", after.presence, before.presence, TOLERANCE);
+    assert_near("patch_score", after.patch_score, before.patch_score, TOLERANCE);
+    assert_near("patch_box", after.patch_box, before.patch_box, TOLERANCE);
 }
 
 #[test]
@@ -124,7 +139,7 @@ fn exact_boxes_cost_nothing() {
     let (_, boxes) = golden.floats("input.layers.1.boxes");
     let as_truth = |query: usize| Box2::from_cxcywh(std::array::from_fn(|i| f64::from(boxes[query * 4 + i]))).unwrap();
     let truth: Targets = (0..2)
-        .map(|image| (0..3).map(|phrase| Some(exact((image * 3 + phrase) * QUERIES, &as_truth))).collect())
+        .map(|image| (0..PHRASES).map(|phrase| Some(exact((image * PHRASES + phrase) * QUERIES, &as_truth))).collect())
         .collect();
     let found = terms(&output, &truth);
     // Corners of narrow boxes lose digits in float32.
@@ -133,13 +148,20 @@ fn exact_boxes_cost_nothing() {
 
 /// The first two queries of a phrase, in the other order.
 fn exact(first: usize, as_truth: &dyn Fn(usize) -> Box2<Model>) -> Target {
-    Target { boxes: vec![as_truth(first + 1), as_truth(first)], weight: 1.0 }
+    Target { boxes: vec![as_truth(first + 1), as_truth(first)], is_unlocated: false, weight: 1.0 }
+}
+
+/// One phrase in the batch.
+fn only(target: Target) -> Targets {
+    let mut first = vec![None; PHRASES];
+    first[0] = Some(target);
+    vec![first, vec![None; PHRASES]]
 }
 
 /// One phrase whose box is patch 5 of the 4 x 4 grid; its mirror image is patch 6.
 fn one_box() -> Targets {
     let bounds = Box2::from_xyxy([0.25, 0.25, 0.5, 0.5]).unwrap();
-    vec![vec![Some(Target { boxes: vec![bounds], weight: 0.7 }), None, None], vec![None, None, None]]
+    only(Target { boxes: vec![bounds], is_unlocated: false, weight: 0.7 })
 }
 
 fn contrast(patch: impl Fn(usize) -> f32) -> f64 {
@@ -170,8 +192,18 @@ fn the_mirrored_region_is_a_negative() {
 #[test]
 fn phrases_without_boxes_have_no_contrast() {
     let golden = golden();
-    let targets: Targets = vec![vec![Some(Target { boxes: vec![], weight: 1.0 }), None, None], vec![None, None, None]];
+    let targets = only(Target { boxes: vec![], is_unlocated: false, weight: 1.0 });
     let found = terms(&output(&golden, |patch| patch as f32), &targets);
-    assert_eq!([found.l1, found.giou, found.spread, found.attention, found.contrast], [0.0; 5]);
-    assert!(found.presence > 0.0);
+    assert_eq!([found.l1, found.giou, found.spread, found.attention, found.contrast, found.patch_box], [0.0; 6]);
+    assert!(found.presence > 0.0 && found.patch_score > 0.0);
+}
+
+#[test]
+fn what_nobody_located_asks_nothing_of_the_queries() {
+    let output = output(&golden(), |patch| patch as f32);
+    let score = |is_unlocated| terms(&output, &only(Target { boxes: vec![], is_unlocated, weight: 1.0 }));
+    let (unlocated, absent) = (score(true), score(false));
+    assert_eq!([unlocated.presence, unlocated.l1, unlocated.contrast, unlocated.patch_box], [0.0; 4]);
+    // Some patches score high, which is right if the image shows the phrase and wrong if it does not.
+    assert!(unlocated.patch_score > 0.0 && unlocated.patch_score < absent.patch_score, "{unlocated:?} {absent:?}");
 }

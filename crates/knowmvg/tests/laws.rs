@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::{Golden, Recorded, assert_close};
-use knowmvg::model::config::{KnowledgeSwitch, LocalSwitch, ModelConfig};
+use knowmvg::model::config::{KnowledgeSwitch, LocalSwitch, ModelConfig, StartSwitch};
 use knowmvg::model::fine_map::upsampling;
 use knowmvg::model::trace::values;
 use knowmvg::model::window::Windows;
@@ -36,13 +36,14 @@ impl Bench {
 }
 
 /// Everything that the model says about each phrase, `[image][phrase]`: boxes, presence, spread and attention of every
-/// layer, and the knowledge gate.
+/// layer, what the patches say, and the knowledge gate.
 type Answers = Vec<Vec<Vec<f32>>>;
 
 fn answers(model: &GroundingModel, input: &GroundingInput, config: &ModelConfig) -> Answers {
     let [batch, phrases, _] = input.prior.dims();
     let output = model.forward(input.clone(), config, &mut ());
-    let mut parts: Vec<Vec<f32>> = vec![values(&output.knowledge_gate)];
+    let mut parts: Vec<Vec<f32>> =
+        vec![values(&output.knowledge_gate), values(&output.patch_boxes.logits), values(&output.patch_boxes.log_sides)];
     for (boxes, map) in output.layers.iter().zip(&output.global_maps) {
         parts.extend([&boxes.boxes, &boxes.presence_logits, &boxes.log_spread, map].map(values));
     }
@@ -292,13 +293,26 @@ fn the_prior_map_acts_by_its_weight() {
 }
 
 #[test]
-fn a_flat_prior_map_has_no_say() {
-    let bench = Bench::new();
+fn a_flat_prior_map_has_no_say_but_on_how_many_patches_propose() {
+    let mut bench = Bench::new();
+    bench.config.switches.start = StartSwitch::Prior;
     let flat = |value: f32| {
         let prior = bench.input.prior.zeros_like() + value;
-        bench.answers(&GroundingInput { prior, ..bench.input.clone() })
+        bench.model.forward(GroundingInput { prior, ..bench.input.clone() }, &bench.config, &mut ())
     };
-    assert_all_same("flat at another height", &flat(0.3), &flat(1.0));
+    let (low, high) = (flat(0.3), flat(1.0));
+    for (a, b) in low.layers.iter().zip(&high.layers) {
+        assert_same("boxes", &values(&a.boxes), &values(&b.boxes));
+        assert_same("presence", &values(&a.presence_logits), &values(&b.presence_logits));
+        assert_same("spread", &values(&a.log_spread), &values(&b.log_spread));
+    }
+    assert_same("sides", &values(&low.patch_boxes.log_sides), &values(&high.patch_boxes.log_sides));
+    let parameters = params::collect(&bench.model);
+    let lambda =
+        10.0 * parameters.iter().find(|p| p.name == "proposal_head.prior_weight").expect("a parameter").values[0];
+    let shift = lambda * (1.01_f32 / 0.31).ln();
+    let shifted: Vec<f32> = values(&low.patch_boxes.logits).iter().map(|logit| logit + shift).collect();
+    assert_same("scores", &values(&high.patch_boxes.logits), &shifted);
 }
 
 #[test]
@@ -308,6 +322,7 @@ fn boxes_stay_on_the_square_and_attention_sums_to_one() {
     let loud = GroundingInput { tokens: bench.input.tokens.clone() * 100.0, ..bench.input.clone() };
     for input in [bench.input.clone(), loud] {
         let output = bench.model.forward(input, &bench.config, &mut ());
+        assert!(values(&output.patch_boxes.log_sides).iter().all(|side| (-6.0..=0.0).contains(side)));
         for (boxes, map) in output.layers.iter().zip(&output.global_maps) {
             let all = values(&boxes.boxes);
             assert!(all.chunks_exact(4).all(|b| b.iter().all(|c| (0.0..=1.0).contains(c)) && b[2] > 0.0 && b[3] > 0.0));

@@ -277,7 +277,7 @@ impl GroundingModel {
     }
 }
 
-/// Numbers that a query is told about where it starts: its box and how many patches spoke for it.
+/// Numbers that a query is told about where it starts: its box and the score of the best patch that spoke for it.
 const START_FEATURES: usize = 5;
 
 /// Where each query starts: the proposals of its phrase, best first, then the prior's box.

@@ -1,9 +1,10 @@
 //! The coarse answer of the global look: every patch says how much it looks like the phrase, and what box it lies in.
 //!
-//! eq. 8: `h = gelu((W_k k) (1 + W_s e) + W_b e)`, `s = w h + λ log(S_p + ε)`, sides `= exp(W h)`, for a patch's key `k`
-//! and `e`, the phrase with its knowledge prompt
+//! eq. 8: `h = gelu((W_k k) (1 + W_s e) + W_b e)`, `s = w h + λ log(S_p + ε) - 3`, sides `= exp(clamp(W h - 2.3, -6, 0))`,
+//! for a patch's key `k` and `e`, the phrase with its knowledge prompt
 //!
-//! The patches that agree on a box vote for it; the boxes with most votes are where the decoder starts to look.
+//! The box of the best patch is voted on by all patches that agree with it, then the best of those that disagree, and so on;
+//! the voted boxes are where the decoder starts to look.
 //!
 //! # Source
 //! Boxes from every patch as FCOS (Tian et al., 2019); voting as Gidaris and Komodakis (2015); proposals as first references

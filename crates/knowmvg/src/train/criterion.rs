@@ -216,14 +216,11 @@ fn cost(predicted: &[f32], presence_logit: f32, truth: &Box2<Model>) -> f64 {
 /// For each row of `cost` its column, all different, with the least sum: depth-first over at most six columns.
 fn least_cost(cost: &[Vec<f64>], columns: usize) -> Vec<usize> {
     fn search(cost: &[Vec<f64>], columns: usize, chosen: &mut Vec<usize>, sum: f64, best: &mut (f64, Vec<usize>)) {
-        if sum >= best.0 {
-            // Costs may be negative by at most one per row, so a partial sum can still improve; only cut full ones.
-            if chosen.len() == cost.len() {
-                return;
-            }
-        }
+        // Costs may be negative, so a partial sum can still improve and nothing is cut before the end.
         if chosen.len() == cost.len() {
-            *best = (sum, chosen.clone());
+            if sum < best.0 {
+                *best = (sum, chosen.clone());
+            }
             return;
         }
         for column in 0..columns {

@@ -18,6 +18,11 @@ use crate::model::proposals::{PatchBoxes, patch_centres};
 
 /// Least score of a patch inside a true box.
 const LEAST_CENTREDNESS: f32 = 0.1;
+/// Smallest distance whose logarithm is asked for: a patch beside a tiny box has sides on its wrong side.
+///
+/// # Units
+/// Fractions of the square.
+const LEAST_SIDE: f32 = 2.5e-3;
 /// Share of the log distances beside GIoU.
 const SIDES_SHARE: f64 = 0.5;
 
@@ -137,7 +142,7 @@ fn boxes(said: &PatchBoxes, inside: &[Inside], rows: &[Option<&Target>], device:
     let truth = |from: usize| rows_of(inside.iter().flat_map(|i| [i.bounds[from], i.bounds[from + 1]]).collect());
     let true_sides = |i: &Inside| {
         let [x, y] = centre(i);
-        [x - i.bounds[0], y - i.bounds[1], i.bounds[2] - x, i.bounds[3] - y].map(|side| side.max(2.5e-3).ln())
+        [x - i.bounds[0], y - i.bounds[1], i.bounds[2] - x, i.bounds[3] - y].map(|side| side.max(LEAST_SIDE).ln())
     };
     let side_error = (log_sides.clone() - rows_of(inside.iter().flat_map(true_sides).collect())).abs().mean_dim(1);
     let sides = log_sides.exp();
@@ -197,7 +202,7 @@ mod tests {
             let logits: Vec<f32> = wanted.map(|w| (w / (1.0 - w)).ln() * sure).collect();
             let sides = centres.chunks_exact(2).flat_map(|c| {
                 [c[0] - bounds[0], c[1] - bounds[1], bounds[2] - c[0], bounds[3] - c[1]]
-                    .map(|s| s.max(2.5e-3).ln() + off)
+                    .map(|s| s.max(LEAST_SIDE).ln() + off)
             });
             PatchBoxes {
                 logits: Tensor::from_data(TensorData::new(logits, [1, 1, 25]), &device),
