@@ -5,7 +5,6 @@ mod batch;
 mod batch_row;
 mod bench;
 mod eval;
-mod eval_table;
 mod explain;
 mod failure;
 mod files;

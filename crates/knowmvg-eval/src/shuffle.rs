@@ -1,7 +1,7 @@
 //! Partners that are never oneself: controls show what a system owes to the right image or the right knowledge.
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 /// A partner for each of `keys`: another index with an equal group.

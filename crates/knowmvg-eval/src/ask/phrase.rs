@@ -15,8 +15,7 @@ use super::{Asking, Draft, groups, target};
 pub fn drafts(sample: &Sample, drawn: &Drawn, asking: &Asking, random: &mut impl Rng) -> Vec<Draft> {
     let groups = groups(sample, asking.level);
     let asked = groups.into_iter().filter(|group| asking.ambiguous || group.boxes.len() == 1);
-    let mut drafts: Vec<Draft> =
-        asked.map(|group| draft(group.label, group.said, asking.level, group.boxes)).collect();
+    let mut drafts: Vec<Draft> = asked.map(|group| draft(group.label, group.said, asking.level, group.boxes)).collect();
     let anywhere = Location { side: None, zone: None };
     let absent = drawn.absent(sample, random);
     drafts.extend(absent.first().map(|label| draft(label, anywhere, asking.level, Vec::new())));

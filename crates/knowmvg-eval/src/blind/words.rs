@@ -63,7 +63,8 @@ pub struct Reading {
 pub fn read(report: &str) -> Reading {
     let phrases = report::phrases(report, KnowledgeBase::chest());
     let chief = main_finding(&phrases);
-    let about_it = phrases.iter().filter(|p| p.assertion != Assertion::Absent && chief.is_some_and(|c| c.finding == p.finding));
+    let about_it =
+        phrases.iter().filter(|p| p.assertion != Assertion::Absent && chief.is_some_and(|c| c.finding == p.finding));
     let said = about_it.flat_map(of_phrase);
     let all = chief.into_iter().flat_map(of_chief).chain(said).chain(words(report));
     Reading {

@@ -1,7 +1,4 @@
-//! MRG-ChestX-ray8: a report written by a language model from a class and a position, and one box.
-//!
-//! Boxes are in the image scaled to 640 x 640 pixels. The ground-truth phrase is read for scores per class and for the
-//! floor that may see it, and never goes into what a system is given.
+//! Rows of the benchmark's files.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -102,7 +99,9 @@ pub fn read_rows(path: &Path) -> Result<Vec<MrgRow>, MrgError> {
 fn row(bytes: &[u8]) -> Result<MrgRow, String> {
     let raw: Raw = serde_json::from_slice(bytes).map_err(|e| {
         let column = e.column();
-        format!("expected an object with image, box_xywh_640, report and phrase, found something else at column {column}")
+        format!(
+            "expected an object with image, box_xywh_640, report and phrase, found something else at column {column}"
+        )
     })?;
     let bounds = Box2::from_xywh(raw.box_xywh_640).map_err(|e| e.to_string())?;
     let side = f64::from(SIDE);
