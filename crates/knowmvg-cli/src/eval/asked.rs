@@ -1,6 +1,7 @@
 //! Phrases with the knowledge and the prior that a system gives them, before any image.
 
 use knowmvg::decoder::{ANATOMY, Decoder, anatomy_key};
+use knowmvg::grounder::MAX_PHRASES;
 use knowmvg::grounding::Assertion;
 use knowmvg::knowledge::{self, Knowledge};
 use knowmvg::prior::{Location, Prior};
@@ -41,7 +42,7 @@ impl Text<'_> {
             let finding = phrase.finding.as_deref().and_then(|id| knowledge.finding(id));
             phrase.assertion != Assertion::Absent && finding.is_none_or(|finding| finding.groundable)
         };
-        read.into_iter().filter(is_groundable).collect()
+        read.into_iter().filter(is_groundable).take(MAX_PHRASES).collect()
     }
 }
 

@@ -150,9 +150,10 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let seen = self.see(sample)?;
-        for (system, item) in open.iter().flat_map(|(system, items)| items.iter().map(move |item| (*system, *item))) {
-            let prediction = self.known.looking(system, &question(item), &seen);
-            self.append(system, &prediction)?;
+        for (system, items) in open {
+            let questions: Vec<Question> = items.into_iter().map(question).collect();
+            let answers = self.known.looking(system, &questions, &seen);
+            answers.iter().try_for_each(|prediction| self.append(system, prediction))?;
         }
         Ok(())
     }

@@ -116,14 +116,14 @@ impl<'g> Seen<'g> {
     }
 
     /// Grounds phrases; the answers are in their order.
-    pub fn ground(&self, asked: &[Asked]) -> Vec<Shown> {
+    pub fn ground(&self, asked: &[&Asked]) -> Vec<Shown> {
         let mut shown: Vec<Option<Shown>> = asked.iter().map(|_| None).collect();
         // Phrases that are decoded together share the frame of their priors.
         let (structures, findings): (Vec<usize>, Vec<usize>) =
             (0..asked.len()).partition(|index| asked[*index].is_structure);
         for chunk in structures.chunks(PHRASES_PER_PASS).chain(findings.chunks(PHRASES_PER_PASS)) {
             let thorax = self.frame.thorax(asked[chunk[0]].is_structure);
-            let answers = self.decode(chunk.iter().map(|index| &asked[*index]), thorax);
+            let answers = self.decode(chunk.iter().map(|index| asked[*index]), thorax);
             chunk.iter().zip(answers).for_each(|(index, answer)| shown[*index] = Some(self.shown(&answer)));
         }
         shown.into_iter().map(|answer| answer.expect("every phrase is in one chunk")).collect()

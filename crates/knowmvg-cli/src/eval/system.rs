@@ -96,16 +96,22 @@ pub struct Question<'a> {
 }
 
 impl Known<'_> {
-    /// The answer of a system that looks at an image.
-    pub fn looking(&self, system: System, question: &Question, seen: &Seen) -> Prediction {
-        let phrases = question.text.phrases(&self.decoder);
-        let asked: Vec<Asked> = phrases.into_iter().map(|phrase| self.asked(system, question, phrase)).collect();
+    /// The answers of a system that looks at an image, all phrases together.
+    pub fn looking(&self, system: System, questions: &[Question], seen: &Seen) -> Vec<Prediction> {
+        let of = |question: &Question| -> Vec<Asked> {
+            let phrases = question.text.phrases(&self.decoder).into_iter();
+            phrases.map(|phrase| self.asked(system, question, phrase)).collect()
+        };
+        let asked: Vec<Vec<Asked>> = questions.iter().map(of).collect();
         if system == System::BlindOnLungs {
-            return self.blind(question, &asked, &seen.frame);
+            return questions.iter().zip(&asked).map(|(question, a)| self.blind(question, a, &seen.frame)).collect();
         }
-        let shown = seen.ground(&asked);
-        let found = asked.iter().zip(shown).map(|(asked, shown)| self.found(question, asked, shown, seen.size()));
-        prediction(question, found.collect())
+        let mut shown = seen.ground(&asked.iter().flatten().collect::<Vec<_>>()).into_iter();
+        let answer = |(question, asked): (&Question, &Vec<Asked>)| {
+            let found = asked.iter().zip(shown.by_ref()).map(|(a, shown)| self.found(question, a, shown, seen.size()));
+            prediction(question, found.collect())
+        };
+        questions.iter().zip(&asked).map(answer).collect()
     }
 
     /// The answer of a system that looks at none.

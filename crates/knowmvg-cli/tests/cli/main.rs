@@ -3,6 +3,8 @@
 mod bad_inputs;
 mod batch;
 mod corpus;
+mod eval_mrg;
+mod eval_tasks;
 mod ground;
 mod help;
 mod ran;

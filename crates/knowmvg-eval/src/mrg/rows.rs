@@ -118,8 +118,8 @@ impl MrgRow {
     }
 
     /// The class of the ground-truth phrase.
-    pub fn class(&self) -> &str {
-        self.phrase.split(',').next().unwrap_or(&self.phrase).trim()
+    pub fn label(&self) -> String {
+        self.phrase.split(',').next().unwrap_or(&self.phrase).trim().to_lowercase()
     }
 
     /// The box in fractions of the frame.
@@ -130,7 +130,6 @@ impl MrgRow {
 
     /// The question to a system: the report, and nothing of the phrase.
     pub fn item(&self, id: String, level: &str) -> Item {
-        let label = self.class().to_lowercase();
         Item {
             id,
             image: self.image.clone(),
@@ -141,7 +140,7 @@ impl MrgRow {
             text: self.report.clone(),
             level: Some(level.to_owned()),
             answer: None,
-            targets: vec![Target { label, text: Some(self.phrase.clone()), boxes: vec![self.bounds] }],
+            targets: vec![Target { label: self.label(), text: Some(self.phrase.clone()), boxes: vec![self.bounds] }],
         }
     }
 }
