@@ -82,6 +82,42 @@ pub struct EvalArgs {
 pub enum EvalVerb {
     /// Measure what a report of MRG-ChestX-ray8 tells without any image
     Mrg(MrgArgs),
+    /// Score the files of a folder again; needs no model and no image
+    Score(ScoreArgs),
+    /// Compare two predictions files on the same items
+    Compare(CompareArgs),
+}
+
+/// `knowmvg eval score`
+#[derive(Debug, clap::Args)]
+pub struct ScoreArgs {
+    /// Folder with items.jsonl and predictions/; gets scores.json
+    pub folder: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Seed of the resampling
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// `knowmvg eval compare`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Both files lie as FOLDER/predictions/SYSTEM.jsonl below folders with the same items.jsonl. The interval
+and p are from a bootstrap over patients, both systems together; McNemar's test takes statements of one
+patient as independent.")]
+pub struct CompareArgs {
+    /// Predictions of one system
+    pub a: PathBuf,
+    /// Predictions of another system
+    pub b: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Seed of the resampling
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
 }
 
 /// `knowmvg eval mrg`

@@ -3,6 +3,7 @@
 mod answers;
 mod args;
 mod asked;
+mod compare;
 mod constant;
 mod folder;
 mod mrg;
@@ -10,6 +11,8 @@ mod mrg_table;
 mod phrases;
 mod phrases_table;
 mod runner;
+mod score;
+mod score_table;
 mod seen;
 mod system;
 
@@ -22,6 +25,8 @@ use crate::failure::Failure;
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     match &args.verb {
         Some(EvalVerb::Mrg(args)) => mrg::run(args),
+        Some(EvalVerb::Score(args)) => score::run(args),
+        Some(EvalVerb::Compare(args)) => compare::run(args),
         None if args.task.is_some() => runner::run(args),
         None => phrases::run(args),
     }

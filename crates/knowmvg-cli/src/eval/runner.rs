@@ -17,10 +17,12 @@ use super::asked::Text;
 use super::constant::Constant;
 use super::folder::{self, Settings};
 use super::phrases::spread;
+use super::score::score_folder;
+use super::score_table::table;
 use super::seen::Seen;
 use super::system::{Known, Labels, Question, System};
 use crate::failure::{Exit, Failure};
-use crate::{model_folder, progress};
+use crate::{model_folder, output, progress};
 
 /// Asks, answers and says where everything is.
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
@@ -51,7 +53,8 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let mut run = Run { corpus: &corpus, grounder: &grounder, known, files };
     let answered = run.answer(&asked, &items, args.seed)?;
     eprintln!("{} items, {answered} new answers: {}", items.len(), out.display());
-    Ok(())
+    let scores = score_folder(out, args.seed)?;
+    if args.json { output::print_json(&scores) } else { output::print(&table(&scores)) }
 }
 
 /// The images, what is asked about them, and what is known before they are seen.

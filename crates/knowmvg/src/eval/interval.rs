@@ -50,14 +50,34 @@ impl Resampling {
     /// Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, §13.3 (percentile interval).
     pub fn mean_interval<'a>(&self, values: impl IntoIterator<Item = (&'a str, f64)>) -> Option<Interval> {
         let clusters = clusters(values);
-        if clusters.len() < 2 || self.resamples == 0 {
-            return None;
+        Interval::of_sorted(&self.distribution(clusters.len(), |drawn| resampled_mean(&clusters, drawn)))
+    }
+
+    /// What a statistic becomes on resamples of `patients` patients, sorted; empty with fewer than two patients.
+    ///
+    /// `statistic` is given the indices of the patients drawn, as many as there are patients. Resamples on which it is not
+    /// defined (`None`) are left out.
+    pub fn distribution(&self, patients: usize, mut statistic: impl FnMut(&[usize]) -> Option<f64>) -> Vec<f64> {
+        if patients < 2 {
+            return Vec::new();
         }
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut means: Vec<f64> = (0..self.resamples).map(|_| resampled_mean(&clusters, &mut random)).collect();
-        means.sort_by(f64::total_cmp);
+        let mut drawn = vec![0; patients];
+        let resample = |_| {
+            drawn.iter_mut().for_each(|patient| *patient = random.random_range(0..patients));
+            statistic(&drawn)
+        };
+        let mut values: Vec<f64> = (0..self.resamples).filter_map(resample).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+}
+
+impl Interval {
+    /// The middle 95 % of sorted values; `None` without values.
+    pub fn of_sorted(values: &[f64]) -> Option<Self> {
         let tail = (1.0 - COVERAGE) / 2.0;
-        Some(Interval { low: quantile(&means, tail), high: quantile(&means, 1.0 - tail) })
+        (!values.is_empty()).then(|| Self { low: quantile(values, tail), high: quantile(values, 1.0 - tail) })
     }
 }
 
@@ -72,14 +92,13 @@ fn clusters<'a>(values: impl IntoIterator<Item = (&'a str, f64)>) -> Vec<Cluster
     by_patient.into_values().collect()
 }
 
-fn resampled_mean(clusters: &[Cluster], random: &mut ChaCha8Rng) -> f64 {
-    let mut drawn = Cluster::default();
-    for _ in 0..clusters.len() {
-        let cluster = clusters[random.random_range(0..clusters.len())];
-        drawn.sum += cluster.sum;
-        drawn.count += cluster.count;
+fn resampled_mean(clusters: &[Cluster], drawn: &[usize]) -> Option<f64> {
+    let mut total = Cluster::default();
+    for &index in drawn {
+        total.sum += clusters[index].sum;
+        total.count += clusters[index].count;
     }
-    drawn.sum / drawn.count
+    Some(total.sum / total.count)
 }
 
 /// Quantile of sorted values, linear between neighbours.
@@ -134,6 +153,14 @@ mod tests {
         assert_eq!(interval(&split_in_half(1, 30), Resampling::default()), None);
         assert_eq!(interval(&split_in_half(9, 1), Resampling { resamples: 0, seed: 0 }), None);
         assert_eq!(interval(&[], Resampling::default()), None);
+    }
+
+    #[test]
+    fn resamples_without_a_value_are_left_out() {
+        // Three patients: a draw has a value unless all three are the first one, which 1 in 27 is.
+        let values = Resampling::default().distribution(3, |drawn| drawn.iter().find(|i| **i > 0).map(|i| *i as f64));
+        assert!((1_880..1_970).contains(&values.len()), "{}", values.len());
+        assert!(values.is_sorted() && values.contains(&1.0) && values.contains(&2.0));
     }
 
     #[test]
