@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum, value_parser};
-use knowmvg::train::compose::TextLevel;
-use knowmvg::train::corpus::{Split, Tier};
 use knowmvg_data::Format;
+
+use crate::eval::{EvalArgs, SplitArg};
 
 /// What `--version` prints after the name.
 const VERSION: &str =
@@ -30,7 +30,8 @@ Without --model, the model is the first of these folders that has knowmvg.config
 
 Research software, not a medical device. Not for diagnosis.";
 
-const MODEL_HELP: &str = "Folder of the model; `knowmvg --help` says where it is found without this";
+/// Of `--model`.
+pub const MODEL_HELP: &str = "Folder of the model; `knowmvg --help` says where it is found without this";
 
 /// Finds what a report says on the image it describes
 ///
@@ -197,101 +198,6 @@ pub struct AblateArgs {
     pub json: bool,
 }
 
-/// `knowmvg eval`
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-A phrase counts if only one box of its image fits its words. Beside the model stand two guesses on
-the same phrases: the prior, which knows the lungs that were found and nothing else of the image, and
-the floor, the best constant box of each label (with --text zone: of each label, side and zone) on
-the training split. Intervals hold 95 % of 2,000 means over resampled patients.")]
-pub struct EvalArgs {
-    /// Folder with annotations.jsonl and the images it names
-    pub corpus: PathBuf,
-    /// Part of the corpus
-    #[arg(long, default_value = "test")]
-    pub split: SplitArg,
-    /// Only images whose licence is of this tier
-    #[arg(long)]
-    pub tier: Option<TierArg>,
-    /// What the phrases say: the finding, or the finding with side and zone
-    #[arg(long, default_value = "class")]
-    pub text: TextArg,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Write every phrase with its boxes and scores, one JSON object a line
-    #[arg(long, value_name = "JSONL")]
-    pub predictions: Option<PathBuf>,
-    /// Score lungs and heart too
-    #[arg(long)]
-    pub anatomy: bool,
-    /// At most so many images, evenly spread over the corpus
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
-    pub limit: Option<u32>,
-    /// Seed of the resampling
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
-    pub model: Option<PathBuf>,
-}
-
-/// Part of a corpus.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum SplitArg {
-    /// What weights and priors were estimated on
-    Train,
-    /// What training stopped on and confidences were fitted on
-    Val,
-    /// What nothing was tuned on
-    Test,
-}
-
-impl From<SplitArg> for Split {
-    fn from(arg: SplitArg) -> Self {
-        match arg {
-            SplitArg::Train => Self::Train,
-            SplitArg::Val => Self::Val,
-            SplitArg::Test => Self::Test,
-        }
-    }
-}
-
-/// Licence of an image.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum TierArg {
-    /// May train weights that are given away
-    Open,
-    /// May only be measured on
-    Research,
-}
-
-impl From<TierArg> for Tier {
-    fn from(arg: TierArg) -> Self {
-        match arg {
-            TierArg::Open => Self::Open,
-            TierArg::Research => Self::Research,
-        }
-    }
-}
-
-/// What phrases say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TextArg {
-    /// The finding
-    Class,
-    /// The finding with its side and zone, taken from the true box
-    Zone,
-}
-
-impl From<TextArg> for TextLevel {
-    fn from(arg: TextArg) -> Self {
-        match arg {
-            TextArg::Class => Self::Class,
-            TextArg::Zone => Self::Zone,
-        }
-    }
-}
-
 /// `knowmvg synth`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -441,6 +347,10 @@ mod tests {
             "ground --batch in.jsonl --out out.jsonl --phrase mass",
             "ground --batch in.jsonl --out out.jsonl --json",
             "eval corpus --limit 0",
+            "eval corpus --task phrase",
+            "eval corpus --out folder",
+            "eval corpus --task phrase --out folder --predictions file",
+            "eval mrg folder",
             "info --repeats 3",
             "data convert in out --to rsna-csv",
             "data convert in out --to slicer --spacing 1,0",

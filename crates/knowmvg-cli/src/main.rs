@@ -8,7 +8,6 @@ mod bench;
 mod data;
 mod data_table;
 mod eval;
-mod eval_table;
 mod explain;
 mod failure;
 mod files;

@@ -3,6 +3,8 @@
 //!
 //! | question | answer |
 //! |---|---|
+//! | what can be asked about a corpus or a benchmark? | [`ask`], [`mrg`] |
+//! | what does the text alone tell? | [`blind`]; and other controls: [`shuffle`] |
 //! | what is asked, what is true, what was answered? | [`item`], [`prediction`], read by [`jsonl`] |
 //! | how good is a system? | [`score()`], [`scores`] |
 //! | is one system better than another? | [`compare()`] |
@@ -14,6 +16,8 @@
 pub mod answers;
 pub mod ap;
 pub mod ap_match;
+pub mod ask;
+pub mod blind;
 pub mod bootstrap;
 pub mod calibration;
 pub mod check;
@@ -25,6 +29,7 @@ pub mod item;
 pub mod jsonl;
 pub mod limits;
 pub mod mcnemar;
+pub mod mrg;
 pub mod phrases;
 pub mod prediction;
 pub mod presence;
@@ -33,6 +38,7 @@ pub mod report;
 pub mod score;
 pub mod scores;
 pub mod selective;
+pub mod shuffle;
 pub mod statement;
 pub mod words;
 

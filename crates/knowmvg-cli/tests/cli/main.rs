@@ -4,6 +4,8 @@ mod bad_inputs;
 mod batch;
 mod corpus;
 mod data;
+mod eval_mrg;
+mod eval_tasks;
 mod ground;
 mod help;
 mod ran;

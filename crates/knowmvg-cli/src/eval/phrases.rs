@@ -1,4 +1,4 @@
-//! `knowmvg eval CORPUS`.
+//! `knowmvg eval CORPUS` without a task: phrases that one box fits, beside two guesses, as a table.
 
 use std::cell::OnceCell;
 use std::fs::File;
@@ -10,14 +10,15 @@ use knowmvg::image::preprocess::prepare;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::model::encode::encode;
 use knowmvg::model::input::Features;
+use knowmvg::train::compose::TextLevel;
 use knowmvg::train::corpus::{Corpus, Record, Split, Tier};
 use knowmvg::train::dataset::{LabelMap, Sample, samples};
 
 use knowmvg::train::score::{Scored, score_anatomy, score_findings};
 use serde::Serialize;
 
-use crate::args::{EvalArgs, TextArg};
-use crate::eval_table::{self, Report};
+use super::args::EvalArgs;
+use super::phrases_table::{self, Report};
 use crate::failure::{Exit, Failure};
 use crate::{model_folder, output, progress};
 
@@ -35,12 +36,12 @@ pub struct Measured {
 
 /// Scores the model and prints the table.
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
-    let corpus = Corpus::open(&args.corpus).map_err(|e| {
-        Failure::about(Exit::Input, "cannot read the corpus", &args.corpus, e)
-            .fix("name a folder with annotations.jsonl")
+    let (folder, level) = (args.corpus()?, args.level()?);
+    let corpus = Corpus::open(folder).map_err(|e| {
+        Failure::about(Exit::Input, "cannot read the corpus", folder, e).fix("name a folder with annotations.jsonl")
     })?;
     let (_, grounder) = model_folder::load(args.model.as_deref())?;
-    let asked = Asked::gather(args, &corpus, &grounder)?;
+    let asked = Asked::gather(args, &corpus, &grounder, level)?;
     let measured = asked.measure(args, &corpus, &grounder)?;
     if let Some(path) = &args.predictions {
         write_predictions(
@@ -50,20 +51,22 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         .map_err(|e| Failure::about(Exit::Work, "cannot write", path, e))?;
     }
     let report = Report::new(args, asked.samples.len(), grounder.info(), &measured);
-    if args.json { output::print_json(&report) } else { output::print(&eval_table::table(&report)) }
+    if args.json { output::print_json(&report) } else { output::print(&phrases_table::table(&report)) }
 }
 
 /// The images that are asked about, and the constant boxes of the training split.
 struct Asked {
     samples: Vec<Sample>,
+    level: TextLevel,
     findings: ConstantBoxes,
     anatomy: ConstantBoxes,
 }
 
 impl Asked {
-    fn gather(args: &EvalArgs, corpus: &Corpus, grounder: &Grounder) -> Result<Self, Failure> {
+    fn gather(args: &EvalArgs, corpus: &Corpus, grounder: &Grounder, level: TextLevel) -> Result<Self, Failure> {
+        let folder = &corpus.folder;
         let unknown = |problem: String| {
-            Failure::about(Exit::Input, "cannot use the corpus", &args.corpus, problem)
+            Failure::about(Exit::Input, "cannot use the corpus", folder, problem)
                 .fix("use labels that `knowmvg knowledge` links")
         };
         let side = grounder.config().image_side;
@@ -76,11 +79,11 @@ impl Asked {
         let train = samples(corpus, side, &mut labels, |r| r.split == Split::Train && fits(r)).map_err(unknown)?;
         if wanted.is_empty() {
             let problem = "expected annotated images of this split and tier, found none".to_owned();
-            return Err(Failure::about(Exit::Input, "cannot use the corpus", &args.corpus, problem)
+            return Err(Failure::about(Exit::Input, "cannot use the corpus", folder, problem)
                 .fix("choose another --split or --tier"));
         }
         let samples = spread(wanted, args.limit.map_or(usize::MAX, |limit| limit as usize));
-        Ok(Self { samples, findings: finding_floor(&train), anatomy: anatomy_floor(&train) })
+        Ok(Self { samples, level, findings: finding_floor(&train, level), anatomy: anatomy_floor(&train) })
     }
 
     fn measure(&self, args: &EvalArgs, corpus: &Corpus, grounder: &Grounder) -> Result<Vec<Measured>, Failure> {
@@ -112,11 +115,11 @@ impl Asked {
             Ok(cell.get().expect("set above").clone())
         };
         let decoder = grounder.decoder();
-        let findings = score_findings(&decoder, &[sample], args.text.into(), once)?;
+        let findings = score_findings(&decoder, &[sample], self.level, once)?;
         let anatomy = if args.anatomy { score_anatomy(&decoder, &[sample], once)? } else { Vec::new() };
         let findings = findings.into_iter().map(|row| Measured {
             kind: "finding",
-            floor_iou: self.finding_floor_iou(args.text, sample, &row),
+            floor_iou: self.finding_floor_iou(sample, &row),
             scored: row,
         });
         let anatomy = anatomy.into_iter().map(|row| Measured {
@@ -128,18 +131,15 @@ impl Asked {
     }
 
     /// The constant box knows as much of the place as the words say.
-    fn finding_floor_iou(&self, text: TextArg, sample: &Sample, row: &Scored) -> Option<f64> {
-        let asked = sample.findings.iter().find(|b| b.label == row.label && b.bounds == row.truth);
-        let floor = match (text, asked) {
-            (TextArg::Zone, Some(asked)) => self.findings.for_place(&row.label, asked.location),
-            _ => self.findings.for_label(&row.label),
-        };
+    fn finding_floor_iou(&self, sample: &Sample, row: &Scored) -> Option<f64> {
+        let asked = sample.findings.iter().find(|b| b.label == row.label && b.bounds == row.truth)?;
+        let floor = self.findings.for_place(&row.label, self.level.visible(asked.location));
         floor.map(|floor| floor.iou(&row.truth))
     }
 }
 
 /// At most `limit` samples, evenly spread, so that no source is cut off.
-fn spread<T>(all: Vec<T>, limit: usize) -> Vec<T> {
+pub fn spread<T>(all: Vec<T>, limit: usize) -> Vec<T> {
     let count = all.len();
     if count <= limit {
         return all;
@@ -148,9 +148,10 @@ fn spread<T>(all: Vec<T>, limit: usize) -> Vec<T> {
     all.into_iter().enumerate().filter(|(index, _)| is_chosen(*index)).map(|(_, sample)| sample).collect()
 }
 
-fn finding_floor(train: &[Sample]) -> ConstantBoxes {
+fn finding_floor(train: &[Sample], level: TextLevel) -> ConstantBoxes {
     let boxes = train.iter().flat_map(|sample| &sample.findings);
-    let examples = boxes.map(|b| Example { label: b.label.clone(), location: b.location, bounds: b.bounds });
+    let examples =
+        boxes.map(|b| Example { label: b.label.clone(), location: level.visible(b.location), bounds: b.bounds });
     ConstantBoxes::fit(&examples.collect::<Vec<_>>())
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use knowmvg::eval::{Interval, Resampling};
 use knowmvg::grounding::{ModelInfo, NOTICE};
 use serde::Serialize;
 
-use crate::args::{EvalArgs, TextArg};
-use crate::eval::Measured;
+use super::args::{EvalArgs, TextArg};
+use super::phrases::Measured;
 
 /// An IoU from which on a box counts as found.
 const HIT: f64 = 0.5;
@@ -23,7 +24,7 @@ pub struct Report {
     corpus: String,
     split: String,
     tier: Option<String>,
-    text: &'static str,
+    text: String,
     images: usize,
     model: ModelInfo,
     resampling: String,
@@ -74,10 +75,10 @@ impl Report {
         let lower = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
         Self {
             notice: NOTICE,
-            corpus: args.corpus.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            corpus: args.corpus.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned(),
             split: lower(&args.split),
             tier: args.tier.map(|tier| lower(&tier)),
-            text: if args.text == TextArg::Zone { "zone" } else { "class" },
+            text: lower(&args.text.unwrap_or(TextArg::Class)),
             images,
             model,
             resampling: format!("{} resamples of patients, seed {}", resampling.resamples, resampling.seed),

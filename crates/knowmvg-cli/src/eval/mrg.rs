@@ -1,0 +1,98 @@
+//! `knowmvg eval mrg FOLDER`: what the reports of MRG-ChestX-ray8 tell without any image.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use knowmvg_eval::blind::BlindConfig;
+use knowmvg_eval::mrg::{Learnt, MrgError, MrgRow, SYSTEMS, folds, read_rows};
+use knowmvg_eval::{Item, Prediction};
+
+use super::answers::Answers;
+use super::args::{MrgArgs, SplitArg};
+use super::folder::{self, Settings};
+use super::mrg_table::{Answered, Report, table};
+use crate::failure::{Exit, Failure};
+use crate::{output, progress};
+
+/// Parts of the cross-validation.
+const FOLDS: usize = 5;
+
+/// Learns, answers and prints the table.
+pub fn run(args: &MrgArgs) -> Result<(), Failure> {
+    let answered = answered(args)?;
+    if let Some(out) = &args.out {
+        write(out, &answered, args.seed)?;
+    }
+    let report = Report::new(args, &answered);
+    if args.json { output::print_json(&report) } else { output::print(&table(&report)) }
+}
+
+fn answered(args: &MrgArgs) -> Result<Vec<Answered>, Failure> {
+    let train = rows(args, "train")?;
+    match args.split {
+        SplitArg::Train => Ok(cross_validated(&train, args)),
+        SplitArg::Val => Ok(answer(&train, &rows(args, "val")?, args)),
+        SplitArg::Test => {
+            let learnt = [train, rows(args, "val")?].concat();
+            Ok(answer(&learnt, &rows(args, "test")?, args))
+        }
+    }
+}
+
+fn rows(args: &MrgArgs, part: &str) -> Result<Vec<MrgRow>, Failure> {
+    let path = args.folder.join(format!("{}_{part}.jsonl", args.text.name()));
+    let rows = read_rows(&path).map_err(|e: MrgError| unusable(&path, e.into()))?;
+    if rows.is_empty() {
+        return Err(unusable(&path, "expected rows, found none".into()));
+    }
+    Ok(rows)
+}
+
+fn unusable(path: &Path, cause: Box<dyn std::error::Error>) -> Failure {
+    let fix = "name the folder with {gpt,llama}_{train,val,test}.jsonl, one JSON object a line";
+    Failure::about(Exit::Input, "cannot read the benchmark", path, cause).fix(fix)
+}
+
+fn cross_validated(rows: &[MrgRow], args: &MrgArgs) -> Vec<Answered> {
+    let of = folds(rows, FOLDS, args.seed);
+    let part = |fold: usize, inside: bool| {
+        let chosen = rows.iter().zip(&of).filter(|(_, f)| (**f == fold) == inside);
+        chosen.map(|(row, _)| row.clone()).collect::<Vec<_>>()
+    };
+    (0..FOLDS).flat_map(|fold| answer(&part(fold, false), &part(fold, true), args)).collect()
+}
+
+/// The rows with the answer of every system that learnt from others.
+fn answer(learnt_from: &[MrgRow], asked: &[MrgRow], args: &MrgArgs) -> Vec<Answered> {
+    let learnt = Learnt::from(&learnt_from.iter().collect::<Vec<_>>(), BlindConfig::default());
+    let images: BTreeSet<&str> = learnt_from.iter().map(|row| row.image.as_str()).collect();
+    let patients: BTreeSet<&str> = learnt_from.iter().map(MrgRow::patient).collect();
+    let bar = progress::of_things("answering", asked.len() as u64);
+    let answered = asked.iter().enumerate().map(|(number, row)| {
+        bar.inc(1);
+        // A row has no name of its own, and an image may have several.
+        let item = row.item(format!("{}#{number}", row.image), args.text.name());
+        Answered {
+            is_new_image: !images.contains(row.image.as_str()),
+            is_new_patient: !patients.contains(row.patient()),
+            truth: row.bounds,
+            predictions: learnt.answers(row, &item.id),
+            item,
+        }
+    });
+    answered.collect()
+}
+
+fn write(out: &Path, answered: &[Answered], seed: u64) -> Result<(), Failure> {
+    let items: Vec<Item> = answered.iter().map(|row| row.item.clone()).collect();
+    let knowledge = &knowmvg::knowledge::KnowledgeBase::chest().manifest().version;
+    folder::open(out, &items, &Settings { model_sha256: None, knowledge, seed })?;
+    let ids: BTreeSet<&str> = items.iter().map(|item| item.id.as_str()).collect();
+    for (index, system) in SYSTEMS.iter().enumerate() {
+        let mut file = Answers::open(&folder::predictions(out, system), &ids)?;
+        let predictions = answered.iter().map(|row| &row.predictions[index]);
+        let open: Vec<&Prediction> = predictions.filter(|prediction| !file.has(&prediction.item)).collect();
+        open.into_iter().try_for_each(|prediction| file.append(prediction))?;
+    }
+    Ok(())
+}

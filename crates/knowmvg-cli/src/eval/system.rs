@@ -1,0 +1,220 @@
+//! What each system answers. None of them is given anything of an item but [`Text`] and the size of the image.
+
+use std::collections::BTreeMap;
+
+use knowmvg::decoder::Decoder;
+use knowmvg::geometry::{Box2, Image};
+use knowmvg::prior::frame::side_and_zone;
+use knowmvg::report::Phrase;
+use knowmvg_eval::ask::place::{common_side, side_word, words};
+use knowmvg_eval::ask::vqa::{NO, Wanted, YES};
+use knowmvg_eval::{Found, Prediction, ScoredBox, Task};
+
+use super::asked::{Asked, Text};
+use super::constant::Constant;
+use super::seen::{Frame, Seen, Shown};
+
+/// Presence from which on a question is answered with yes.
+const MIN_PRESENCE: f64 = 0.5;
+
+/// A way of answering; the first is what is measured, the others say what it is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum System {
+    /// The model.
+    Model,
+    /// Its prior on the lungs that it finds.
+    BlindOnLungs,
+    /// Its prior on a typical thorax.
+    Blind,
+    /// The best box of the training split.
+    Constant,
+    /// The model on another image of the same source.
+    ShuffledImages,
+    /// The model with the knowledge of another finding.
+    ShuffledKnowledge,
+}
+
+impl System {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Model, Self::BlindOnLungs, Self::Blind, Self::Constant, Self::ShuffledImages, Self::ShuffledKnowledge];
+
+    /// Name of its file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::BlindOnLungs => "blind-on-lungs",
+            Self::Blind => "blind",
+            Self::Constant => "constant",
+            Self::ShuffledImages => "shuffled-images",
+            Self::ShuffledKnowledge => "shuffled-knowledge",
+        }
+    }
+
+    /// Whether it looks at pixels of the item's own image.
+    pub fn looks(self) -> bool {
+        matches!(self, Self::Model | Self::BlindOnLungs | Self::ShuffledKnowledge)
+    }
+}
+
+/// What systems know before any image.
+pub struct Known<'g> {
+    /// The decoder with its priors.
+    pub decoder: Decoder<'g>,
+    /// The training split.
+    pub constant: Constant,
+    /// Names of findings as the source calls them.
+    pub labels: Labels,
+    /// Findings that have boxes somewhere, in order; whose knowledge is shuffled.
+    pub findings: Vec<String>,
+    /// Side of the square in pixels.
+    pub side: usize,
+}
+
+/// The labels of each source by finding.
+#[derive(Debug, Clone, Default)]
+pub struct Labels(pub BTreeMap<(String, String), String>);
+
+impl Labels {
+    fn of(&self, source: &str, phrase: &Phrase) -> Option<String> {
+        let finding = phrase.finding.as_ref()?;
+        Some(self.0.get(&(source.to_owned(), finding.clone())).unwrap_or(finding).clone())
+    }
+}
+
+/// What a system may read of an item.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Id of the item.
+    pub item: &'a str,
+    /// Where the image is from, which says what the source calls its classes.
+    pub source: &'a str,
+    /// Width and height of the image in pixels.
+    pub size: [u32; 2],
+    /// The words.
+    pub text: Text<'a>,
+}
+
+impl Known<'_> {
+    /// The answers of a system that looks at an image, all phrases together.
+    pub fn looking(&self, system: System, questions: &[Question], seen: &Seen) -> Vec<Prediction> {
+        let of = |question: &Question| -> Vec<Asked> {
+            let phrases = question.text.phrases(&self.decoder).into_iter();
+            phrases.map(|phrase| self.asked(system, question, phrase)).collect()
+        };
+        let asked: Vec<Vec<Asked>> = questions.iter().map(of).collect();
+        if system == System::BlindOnLungs {
+            return questions.iter().zip(&asked).map(|(question, a)| self.blind(question, a, &seen.frame)).collect();
+        }
+        let mut shown = seen.ground(&asked.iter().flatten().collect::<Vec<_>>()).into_iter();
+        let answer = |(question, asked): (&Question, &Vec<Asked>)| {
+            let found = asked.iter().zip(shown.by_ref()).map(|(a, shown)| self.found(question, a, shown, seen.size()));
+            prediction(question, found.collect())
+        };
+        questions.iter().zip(&asked).map(answer).collect()
+    }
+
+    /// The answer of a system that looks at none.
+    pub fn not_looking(&self, system: System, question: &Question) -> Prediction {
+        let phrases = question.text.phrases(&self.decoder);
+        let asked: Vec<Asked> = phrases.into_iter().map(|phrase| Asked::new(phrase, &self.decoder)).collect();
+        let frame = Frame::typical(question.size, self.side);
+        if system == System::Blind {
+            return self.blind(question, &asked, &frame);
+        }
+        let found = asked.iter().map(|asked| {
+            let bounds = self.constant.best_box(asked);
+            self.guessed(question, asked, bounds.map(|b| (frame.in_image(&b), self.constant.confidence(asked, &b))))
+        });
+        prediction(question, found.collect())
+    }
+
+    fn blind(&self, question: &Question, asked: &[Asked], frame: &Frame) -> Prediction {
+        let found = asked.iter().map(|asked| {
+            let bounds = frame.prior_box(asked);
+            let confidence = self.constant.confidence(asked, &bounds);
+            self.guessed(question, asked, Some((frame.in_image(&bounds), confidence)))
+        });
+        prediction(question, found.collect())
+    }
+
+    fn asked(&self, system: System, question: &Question, phrase: Phrase) -> Asked {
+        match self.partner(question, &phrase) {
+            Some(other) if system == System::ShuffledKnowledge => {
+                Asked::with_knowledge_of(phrase, other, &self.decoder)
+            }
+            _ => Asked::new(phrase, &self.decoder),
+        }
+    }
+
+    /// Another finding, the same for the same words; `None` for what is no finding.
+    fn partner(&self, question: &Question, phrase: &Phrase) -> Option<&str> {
+        let own = phrase.finding.as_ref()?;
+        let others: Vec<&String> = self.findings.iter().filter(|finding| *finding != own).collect();
+        // The words decide, so that the partners of one finding differ and a rerun repeats them.
+        let sum: usize = question.item.bytes().chain(phrase.text.bytes()).map(usize::from).sum();
+        others.get(sum.checked_rem(others.len())?).map(|finding| finding.as_str())
+    }
+
+    fn found(&self, question: &Question, asked: &Asked, shown: Shown, seen: [u32; 2]) -> Found {
+        let rescaled = |b: ScoredBox| ScoredBox { bounds: rescaled(&b.bounds, seen, question.size), ..b };
+        Found {
+            text: Some(asked.phrase.text.clone()),
+            label: self.labels.of(question.source, &asked.phrase),
+            boxes: shown.boxes.into_iter().map(rescaled).collect(),
+            presence: Some(shown.presence),
+            heat: Some(shown.heat),
+        }
+    }
+
+    fn guessed(&self, question: &Question, asked: &Asked, guess: Option<(Box2<Image>, f64)>) -> Found {
+        Found {
+            text: Some(asked.phrase.text.clone()),
+            label: self.labels.of(question.source, &asked.phrase),
+            boxes: guess.into_iter().map(|(bounds, confidence)| ScoredBox { bounds, confidence }).collect(),
+            presence: Some(self.constant.presence(asked)),
+            heat: None,
+        }
+    }
+}
+
+/// A box at the same place of an image of another size.
+fn rescaled(bounds: &Box2<Image>, from: [u32; 2], to: [u32; 2]) -> Box2<Image> {
+    let scale: [f64; 2] = std::array::from_fn(|axis| f64::from(to[axis]) / f64::from(from[axis].max(1)));
+    let corners = bounds.xyxy();
+    Box2::from_xyxy(std::array::from_fn(|i| corners[i] * scale[i % 2])).expect("scaling keeps a box a box")
+}
+
+fn prediction(question: &Question, mut findings: Vec<Found>) -> Prediction {
+    let mut answer = None;
+    if question.text.task == Task::Vqa {
+        let said = findings.first().map(|found| in_words(question, found));
+        if said.as_deref() == Some(NO) {
+            findings.iter_mut().for_each(|found| found.boxes.clear());
+        }
+        answer = said;
+    }
+    Prediction { item: question.item.to_owned(), findings, answer }
+}
+
+/// The answer to a question, made from what was found.
+fn in_words(question: &Question, found: &Found) -> String {
+    let places = found.boxes.iter().map(|b| side_and_zone(&in_fractions(&b.bounds, question.size)));
+    let places: Vec<_> = places.map(|(side, zone)| (side, Some(zone))).collect();
+    match Wanted::of(question.text.words) {
+        Wanted::Presence => {
+            let is_there = found.presence.is_some_and(|presence| presence >= MIN_PRESENCE);
+            (if is_there { YES } else { NO }).to_owned()
+        }
+        Wanted::Side => common_side(places.iter().map(|(side, _)| *side)).map_or("", side_word).to_owned(),
+        Wanted::Place => places
+            .first()
+            .map_or(String::new(), |(side, zone)| words(knowmvg::prior::Location { side: Some(*side), zone: *zone })),
+    }
+}
+
+fn in_fractions(bounds: &Box2<Image>, [width, height]: [u32; 2]) -> Box2<knowmvg::geometry::Model> {
+    let [x0, y0, x1, y1] = bounds.xyxy();
+    let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
+    Box2::from_xyxy([x0 / width, y0 / height, x1 / width, y1 / height]).expect("scaling keeps a box a box")
+}

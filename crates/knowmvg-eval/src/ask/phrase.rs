@@ -1,0 +1,61 @@
+//! Phrases with one box each, and phrases that are false.
+
+use knowmvg::grounding::Side;
+use knowmvg::prior::Location;
+use knowmvg::train::compose::{TextLevel, canonical};
+use knowmvg::train::dataset::Sample;
+use rand::Rng;
+
+use super::absent::Drawn;
+use super::{Asking, Draft, groups, target};
+
+/// A phrase for every group of boxes; then one about an absent finding, and one on the wrong side.
+///
+/// Only phrases that one box fits are asked, unless ambiguous ones are wanted too.
+pub fn drafts(sample: &Sample, drawn: &Drawn, asking: &Asking, random: &mut impl Rng) -> Vec<Draft> {
+    let groups = groups(sample, asking.level);
+    let asked = groups.into_iter().filter(|group| asking.ambiguous || group.boxes.len() == 1);
+    let mut drafts: Vec<Draft> = asked.map(|group| draft(group.label, group.said, asking.level, group.boxes)).collect();
+    let anywhere = Location { side: None, zone: None };
+    let absent = drawn.absent(sample, random);
+    drafts.extend(absent.first().map(|label| draft(label, anywhere, asking.level, Vec::new())));
+    if asking.level != TextLevel::Class {
+        drafts.extend(wrong_side(sample, asking.level, random));
+    }
+    drafts
+}
+
+fn draft(
+    label: &str,
+    said: Location,
+    level: TextLevel,
+    boxes: Vec<knowmvg::geometry::Box2<knowmvg::geometry::Image>>,
+) -> Draft {
+    Draft { text: canonical(label, said), level: Some(level), answer: None, targets: vec![target(label, boxes)] }
+}
+
+/// A finding of one lung, said of the other one, which does not have it.
+fn wrong_side(sample: &Sample, level: TextLevel, random: &mut impl Rng) -> Option<Draft> {
+    let is_there = |label: &str, side| {
+        sample.findings.iter().any(|found| found.label == label && found.location.side != Some(opposite(side)))
+    };
+    let candidates: Vec<(&str, Location)> = sample
+        .findings
+        .iter()
+        .filter_map(|found| {
+            let side = opposite(found.location.side.filter(|side| matches!(side, Side::Left | Side::Right))?);
+            let location = Location { side: Some(side), ..found.location };
+            (!is_there(&found.label, side)).then_some((found.label.as_str(), level.visible(location)))
+        })
+        .collect();
+    let (label, said) = candidates.get(random.random_range(0..candidates.len().max(1)))?;
+    Some(draft(label, *said, level, Vec::new()))
+}
+
+fn opposite(side: Side) -> Side {
+    match side {
+        Side::Left => Side::Right,
+        Side::Right => Side::Left,
+        other => other,
+    }
+}
