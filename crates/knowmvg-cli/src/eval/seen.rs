@@ -1,5 +1,6 @@
 //! One image, encoded once and asked any number of phrases.
 
+use knowmvg::calibration::Signs;
 use knowmvg::decoder::{Decoder, identity_thorax};
 use knowmvg::geometry::{Box2, Image, Map, Model, Thorax};
 use knowmvg::grounder::{Grounder, GrounderError};
@@ -124,7 +125,10 @@ impl<'g> Seen<'g> {
         for chunk in structures.chunks(PHRASES_PER_PASS).chain(findings.chunks(PHRASES_PER_PASS)) {
             let thorax = self.frame.thorax(asked[chunk[0]].is_structure);
             let answers = self.decode(chunk.iter().map(|index| asked[*index]), thorax);
-            chunk.iter().zip(answers).for_each(|(index, answer)| shown[*index] = Some(self.shown(&answer)));
+            for (index, answer) in chunk.iter().zip(answers) {
+                let blind = asked[*index].prior.on_image(&thorax, 1).reference;
+                shown[*index] = Some(self.shown(&answer, &blind));
+            }
         }
         shown.into_iter().map(|answer| answer.expect("every phrase is in one chunk")).collect()
     }
@@ -137,11 +141,11 @@ impl<'g> Seen<'g> {
         answer(model, config, &[image], texts, patch_size, device, &mut ()).remove(0)
     }
 
-    fn shown(&self, answer: &Answer) -> Shown {
+    fn shown(&self, answer: &Answer, blind: &Box2<Model>) -> Shown {
         let calibration = self.grounder.calibration();
         let scored = |candidate: &&Candidate| ScoredBox {
             bounds: self.frame.in_image(&candidate.bounds),
-            confidence: calibration.confidence(candidate.presence, &candidate.relative_spread),
+            confidence: calibration.confidence(&Signs::new(candidate, blind)),
         };
         Shown {
             boxes: separate(&answer.candidates).iter().map(scored).collect(),
