@@ -39,7 +39,7 @@ fn run(folder: &Folder, more: &[&str]) -> Ran {
     knowmvg(["eval", "mrg", &folder.at(""), "--text", "gpt"].iter().chain(more))
 }
 
-fn mean_iou<'a>(report: &'a Value, part: usize, system: usize) -> (&'a str, f64) {
+fn mean_iou(report: &Value, part: usize, system: usize) -> (&str, f64) {
     let scores = &report["parts"][part]["systems"][system];
     (scores["system"].as_str().unwrap(), scores["mean_iou"]["value"].as_f64().unwrap())
 }

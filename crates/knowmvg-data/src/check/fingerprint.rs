@@ -40,10 +40,10 @@ impl Fingerprint {
 pub fn difference_hash(image: &GreyImage) -> PerceptualHash {
     let means = cell_means(image);
     let mut hash = PerceptualHash::default();
-    for row in 0..HASH_SIDE {
-        for col in 0..HASH_SIDE {
+    for (row, means) in means.iter().enumerate() {
+        for (col, pair) in means.windows(2).enumerate() {
             let at = row * HASH_SIDE + col;
-            let is_darker = means[row][col] < means[row][col + 1];
+            let is_darker = pair[0] < pair[1];
             hash[at / 64] |= u64::from(is_darker) << (at % 64);
         }
     }
