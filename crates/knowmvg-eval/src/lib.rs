@@ -25,6 +25,7 @@ pub mod item;
 pub mod jsonl;
 pub mod limits;
 pub mod mcnemar;
+pub mod noise;
 pub mod phrases;
 pub mod prediction;
 pub mod presence;
