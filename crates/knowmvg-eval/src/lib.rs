@@ -26,6 +26,7 @@ pub mod jsonl;
 pub mod limits;
 pub mod mcnemar;
 pub mod noise;
+pub mod page;
 pub mod phrases;
 pub mod prediction;
 pub mod presence;
