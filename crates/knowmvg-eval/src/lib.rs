@@ -30,6 +30,8 @@ pub mod jsonl;
 pub mod limits;
 pub mod mcnemar;
 pub mod mrg;
+pub mod noise;
+pub mod page;
 pub mod phrases;
 pub mod prediction;
 pub mod presence;
