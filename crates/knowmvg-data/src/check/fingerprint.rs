@@ -40,12 +40,9 @@ impl Fingerprint {
 pub fn difference_hash(image: &GreyImage) -> PerceptualHash {
     let means = cell_means(image);
     let mut hash = PerceptualHash::default();
-    for row in 0..HASH_SIDE {
-        for col in 0..HASH_SIDE {
-            let at = row * HASH_SIDE + col;
-            let is_darker = means[row][col] < means[row][col + 1];
-            hash[at / 64] |= u64::from(is_darker) << (at % 64);
-        }
+    let neighbours = means.iter().flat_map(|row| row.windows(2));
+    for (at, _) in neighbours.enumerate().filter(|(_, pair)| pair[0] < pair[1]) {
+        hash[at / 64] |= 1 << (at % 64);
     }
     hash
 }
