@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum, value_parser};
 use knowmvg::train::compose::TextLevel;
 use knowmvg::train::corpus::{Split, Tier};
 use knowmvg_eval::Task;
+use knowmvg_eval::noise::Corruption;
 
 use crate::args::MODEL_HELP;
 use crate::failure::{Exit, Failure};
@@ -55,6 +56,9 @@ pub struct EvalArgs {
     /// Also ask phrases that fit several boxes, with all of them as the truth
     #[arg(long, requires = "task")]
     pub ambiguous: bool,
+    /// Damage the reports on purpose, at severities 0 to 4; may be given several times
+    #[arg(long, value_name = "KIND", requires = "task", value_parser = corruption)]
+    pub noise: Vec<Corruption>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -75,6 +79,13 @@ pub struct EvalArgs {
     pub seed: u64,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,
+}
+
+fn corruption(name: &str) -> Result<Corruption, String> {
+    Corruption::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Corruption::EVERY.into_iter().map(Corruption::name).collect();
+        format!("expected one of {}", names.join(", "))
+    })
 }
 
 /// What to do instead of asking about a corpus.

@@ -3,22 +3,34 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use knowmvg::grounding::ModelInfo;
 use knowmvg_eval::Item;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{Exit, Failure};
 use crate::{files, output};
 
 /// What the answers depend on beside the items.
-#[derive(Debug, Serialize)]
-pub struct Settings<'a> {
-    /// Of the weights; `None` where no model is asked.
-    pub model_sha256: Option<&'a str>,
-    /// Of the knowledge base.
-    pub knowledge: &'a str,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Name of the corpus or benchmark.
+    pub data_set: String,
+    /// Part of it.
+    pub split: String,
+    /// `None` where no model is asked.
+    pub model: Option<ModelInfo>,
+    /// Version of the knowledge base.
+    pub knowledge: String,
     /// Of everything drawn.
     pub seed: u64,
 }
+
+/// The settings of a folder; `None` where another program wrote it.
+pub fn settings(folder: &Path) -> Option<Settings> {
+    serde_json::from_slice(&fs::read(folder.join(SETTINGS)).ok()?).ok()
+}
+
+const SETTINGS: &str = "settings.json";
 
 /// Makes the folder, or makes sure that it is one of the same questions to the same model.
 ///
@@ -27,7 +39,7 @@ pub struct Settings<'a> {
 pub fn open(folder: &Path, items: &[Item], settings: &Settings) -> Result<(), Failure> {
     files::create_folder(&folder.join("predictions"))?;
     let lines: Vec<String> = items.iter().map(output::json_line).collect::<Result<_, _>>()?;
-    same_or_new(&folder.join("settings.json"), &(output::pretty(settings)? + "\n"))?;
+    same_or_new(&folder.join(SETTINGS), &(output::pretty(settings)? + "\n"))?;
     same_or_new(&folder.join("items.jsonl"), &lines.concat())
 }
 
@@ -53,4 +65,10 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
 /// Where the answers of a system are.
 pub fn predictions(folder: &Path, system: &str) -> PathBuf {
     folder.join("predictions").join(format!("{system}.jsonl"))
+}
+
+/// The last part of a path, to name a corpus by without saying where it lies.
+pub fn name(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ mod constant;
 mod folder;
 mod mrg;
 mod mrg_table;
+mod page;
 mod phrases;
 mod phrases_table;
 mod runner;

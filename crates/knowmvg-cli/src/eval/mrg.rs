@@ -21,7 +21,7 @@ const FOLDS: usize = 5;
 pub fn run(args: &MrgArgs) -> Result<(), Failure> {
     let answered = answered(args)?;
     if let Some(out) = &args.out {
-        write(out, &answered, args.seed)?;
+        write(out, &answered, args)?;
     }
     let report = Report::new(args, &answered);
     if args.json { output::print_json(&report) } else { output::print(&table(&report)) }
@@ -83,10 +83,16 @@ fn answer(learnt_from: &[MrgRow], asked: &[MrgRow], args: &MrgArgs) -> Vec<Answe
     answered.collect()
 }
 
-fn write(out: &Path, answered: &[Answered], seed: u64) -> Result<(), Failure> {
+fn write(out: &Path, answered: &[Answered], args: &MrgArgs) -> Result<(), Failure> {
     let items: Vec<Item> = answered.iter().map(|row| row.item.clone()).collect();
-    let knowledge = &knowmvg::knowledge::KnowledgeBase::chest().manifest().version;
-    folder::open(out, &items, &Settings { model_sha256: None, knowledge, seed })?;
+    let settings = Settings {
+        data_set: format!("MRG-ChestX-ray8, reports by {}", args.text.name()),
+        split: format!("{:?}", args.split).to_lowercase(),
+        model: None,
+        knowledge: knowmvg::knowledge::KnowledgeBase::chest().manifest().version.clone(),
+        seed: args.seed,
+    };
+    folder::open(out, &items, &settings)?;
     let ids: BTreeSet<&str> = items.iter().map(|item| item.id.as_str()).collect();
     for (index, system) in SYSTEMS.iter().enumerate() {
         let mut file = Answers::open(&folder::predictions(out, system), &ids)?;

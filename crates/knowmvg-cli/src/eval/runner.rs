@@ -35,6 +35,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         level: args.level()?,
         ambiguous: args.ambiguous,
         anatomy: args.anatomy,
+        noise: args.noise.clone(),
         seed: args.seed,
     };
     let corpus = Corpus::open(folder).map_err(|e| {
@@ -43,7 +44,13 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let (_, grounder) = model_folder::load(args.model.as_deref())?;
     let (asked, items, known) = gather(args, &corpus, &grounder, &asking)?;
     let info = grounder.info();
-    let settings = Settings { model_sha256: Some(&info.sha256), knowledge: &info.knowledge, seed: args.seed };
+    let settings = Settings {
+        data_set: folder::name(&corpus.folder),
+        split: format!("{:?}", args.split).to_lowercase(),
+        knowledge: info.knowledge.clone(),
+        model: Some(info),
+        seed: args.seed,
+    };
     folder::open(out, &items, &settings)?;
     let ids: BTreeSet<&str> = items.iter().map(|item| item.id.as_str()).collect();
     let mut files = BTreeMap::new();
@@ -53,7 +60,9 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let mut run = Run { corpus: &corpus, grounder: &grounder, known, files };
     let answered = run.answer(&asked, &items, args.seed)?;
     eprintln!("{} items, {answered} new answers: {}", items.len(), out.display());
-    let scores = score_folder(out, args.seed)?;
+    let images: BTreeMap<&str, &Sample> = asked.iter().map(|sample| (sample.record.id.as_str(), sample)).collect();
+    let picture = |id: &str| corpus.read_image(&images.get(id)?.record).ok();
+    let scores = score_folder(out, args.seed, Some(&picture))?;
     if args.json { output::print_json(&scores) } else { output::print(&table(&scores)) }
 }
 

@@ -5,9 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use knowmvg::eval::Resampling;
+use knowmvg_eval::page::Pictures;
 use knowmvg_eval::{Item, Scores, read_items, read_predictions, score};
 
 use super::args::ScoreArgs;
+use super::page::{self, Scored};
 use super::score_table;
 use crate::failure::{Exit, Failure};
 use crate::{files, output, progress};
@@ -15,26 +17,28 @@ use crate::{files, output, progress};
 /// Most systems of one folder.
 const MAX_SYSTEMS: usize = 1_000;
 
-/// Scores every system, writes scores.json and prints the table.
+/// Scores every system, writes scores.json and page.html, and prints the table.
 pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
-    let scores = score_folder(&args.folder, args.seed)?;
+    let scores = score_folder(&args.folder, args.seed, None)?;
     if args.json { output::print_json(&scores) } else { output::print(&score_table::table(&scores)) }
 }
 
-/// Scores every system of a folder and writes scores.json into it.
-pub fn score_folder(folder: &Path, seed: u64) -> Result<Vec<Scores>, Failure> {
+/// Scores every system of a folder and writes scores.json and page.html into it.
+pub fn score_folder(folder: &Path, seed: u64, pictures: Option<Pictures>) -> Result<Vec<Scores>, Failure> {
     let items = items(folder)?;
     let systems = systems(folder)?;
     let bar = progress::of_things("scoring", systems.len() as u64);
     let resampling = Resampling { seed, ..Resampling::default() };
-    let mut scores = Vec::new();
+    let (mut scores, mut answers) = (Vec::new(), Vec::new());
     for (name, path) in &systems {
         let predictions = read_predictions(path, &items).map_err(|e| unreadable(path, e))?;
         scores.push(score(name, &items, &predictions, resampling).map_err(|e| unreadable(path, e))?);
+        answers.push(predictions);
         bar.inc(1);
     }
     bar.finish_and_clear();
     files::write(&folder.join("scores.json"), (output::pretty(&scores)? + "\n").as_bytes())?;
+    page::write(folder, &Scored { items: &items, scores: &scores, answers: &answers, resampling }, pictures)?;
     Ok(scores)
 }
 

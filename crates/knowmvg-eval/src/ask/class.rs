@@ -6,7 +6,7 @@ use knowmvg::train::dataset::Sample;
 use rand::Rng;
 
 use super::absent::Drawn;
-use super::{Asking, Draft, by_label, clamped, target};
+use super::{Asking, Draft, by_label, clamped, level_name, target};
 
 /// Most absent classes of one image.
 const MOST_ABSENT: usize = 4;
@@ -21,7 +21,7 @@ pub fn drafts(sample: &Sample, drawn: &Drawn, asking: &Asking, random: &mut impl
     let all = present.chain(absent).chain(structures);
     all.map(|(label, boxes)| Draft {
         text: label.to_owned(),
-        level: Some(TextLevel::Class),
+        level: Some(level_name(TextLevel::Class)),
         answer: None,
         targets: vec![target(label, boxes)],
     })

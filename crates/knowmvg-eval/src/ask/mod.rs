@@ -5,12 +5,14 @@
 //! | [`phrase`] | a finding, with as much of its place as the level allows | its box; none if it is false of the image |
 //! | [`class`] | the name of a class, or of a structure | all boxes of the class; none if it is absent |
 //! | [`report`] | several findings and denials | one target for each finding |
+//! | [`noisy`] | one finding in a report that is damaged on purpose | its box |
 //! | [`vqa`] | a question | the answer, and the boxes that show it |
 //!
 //! The same seed asks the same questions, whatever other images there are.
 
 pub mod absent;
 pub mod class;
+pub mod noisy;
 pub mod phrase;
 pub mod place;
 pub mod report;
@@ -26,11 +28,12 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
+use crate::noise::Corruption;
 use crate::{Item, Target, Task};
 use absent::Drawn;
 
 /// What to ask.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Asking {
     /// The task.
     pub task: Task,
@@ -40,6 +43,8 @@ pub struct Asking {
     pub ambiguous: bool,
     /// Lungs and heart too.
     pub anatomy: bool,
+    /// Reports damaged in these ways, at every severity, instead of clean ones.
+    pub noise: Vec<Corruption>,
     /// Of whatever is drawn.
     pub seed: u64,
 }
@@ -54,6 +59,7 @@ fn of_sample(sample: &Sample, drawn: &Drawn, asking: &Asking) -> Vec<Item> {
     let drafts = match asking.task {
         Task::Phrase => phrase::drafts(sample, drawn, asking, &mut random),
         Task::Class => class::drafts(sample, drawn, asking, &mut random),
+        Task::Report if !asking.noise.is_empty() => noisy::drafts(sample, drawn, asking, &mut random),
         Task::Report => report::drafts(sample, drawn, asking, &mut random),
         Task::Vqa => vqa::drafts(sample, drawn, &mut random),
     };
@@ -70,7 +76,7 @@ fn seeded(seed: u64, image: &str) -> ChaCha8Rng {
 #[derive(Debug, Clone)]
 pub struct Draft {
     text: String,
-    level: Option<TextLevel>,
+    level: Option<String>,
     answer: Option<String>,
     targets: Vec<Target>,
 }
@@ -86,11 +92,16 @@ impl Draft {
             size: [record.width, record.height],
             task,
             text: self.text,
-            level: self.level.map(|level| format!("{level:?}").to_lowercase()),
+            level: self.level,
             answer: self.answer,
             targets: self.targets,
         }
     }
+}
+
+/// What the items of a level of text are called.
+fn level_name(level: TextLevel) -> String {
+    format!("{level:?}").to_lowercase()
 }
 
 fn task_name(task: Task) -> &'static str {

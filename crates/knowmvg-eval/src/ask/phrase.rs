@@ -7,7 +7,7 @@ use knowmvg::train::dataset::Sample;
 use rand::Rng;
 
 use super::absent::Drawn;
-use super::{Asking, Draft, groups, target};
+use super::{Asking, Draft, groups, level_name, target};
 
 /// A phrase for every group of boxes; then one about an absent finding, and one on the wrong side.
 ///
@@ -31,7 +31,12 @@ fn draft(
     level: TextLevel,
     boxes: Vec<knowmvg::geometry::Box2<knowmvg::geometry::Image>>,
 ) -> Draft {
-    Draft { text: canonical(label, said), level: Some(level), answer: None, targets: vec![target(label, boxes)] }
+    Draft {
+        text: canonical(label, said),
+        level: Some(level_name(level)),
+        answer: None,
+        targets: vec![target(label, boxes)],
+    }
 }
 
 /// A finding of one lung, said of the other one, which does not have it.

@@ -7,7 +7,7 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::absent::Drawn;
-use super::{Asking, Draft, Group, groups};
+use super::{Asking, Draft, Group, groups, level_name};
 use crate::Target;
 
 /// Most findings that one report denies.
@@ -36,7 +36,7 @@ pub fn drafts(sample: &Sample, drawn: &Drawn, asking: &Asking, random: &mut impl
         text: Some(compose::canonical(group.label, group.said)),
         boxes: group.boxes,
     });
-    vec![Draft { text, level: Some(level), answer: None, targets: targets.collect() }]
+    vec![Draft { text, level: Some(level_name(level)), answer: None, targets: targets.collect() }]
 }
 
 fn written(groups: &[Group], denied: &[&str], random: &mut impl Rng) -> String {
