@@ -21,7 +21,8 @@ fn toml_table(name: &str, table: &Map<String, Value>) -> String {
     format!("[{name}]\n{scalars}") + &tables.into_iter().map(below).collect::<String>()
 }
 
-fn recipe() -> String {
+/// A run of a second or two on the corpus beside it.
+pub fn recipe() -> String {
     let stage = "epochs = 1\nbatch = 4\nlearning_rate = 1e-3\nwarmup_steps = 1\nweight_decay = 0.01\nclip = 1.0\n\
                  ema = 0.9\nvalidate_every = 1\npatience = 1\n";
     let model = serde_json::to_value(small_model()).expect("a configuration is JSON");

@@ -121,3 +121,28 @@ fn what_cannot_be_asked_is_told() {
     let ran = ask(&folder, "out", &["--task", "phrase"]).ended_with(3);
     assert!(ran.stderr.contains("line 1") && !ran.stderr.contains("SECRET"), "{ran:?}");
 }
+
+#[test]
+fn damaged_reports_are_asked_at_every_severity_and_shown_on_the_page() {
+    let folder = corpus();
+    ask(&folder, "out", &["--task", "report", "--noise", "typos", "--noise", "wrong-side"]).ended_with(0);
+    let items = lines(&folder.read("out/items.jsonl"));
+    let levels: BTreeSet<&str> = items.iter().map(|item| item["level"].as_str().unwrap()).collect();
+    assert_eq!(levels.len(), 2 * 5);
+    let at = |level: &str| items.iter().find(|item| item["level"] == level).unwrap();
+    let (clean, damaged) = (at("noise-typos-0"), at("noise-typos-4"));
+    assert_ne!(clean["text"], damaged["text"]);
+    assert_eq!(clean["targets"], damaged["targets"]);
+    assert_eq!(clean["text"], at("noise-wrong-side-0")["text"]);
+    let page = folder.read("out/page.html");
+    assert!(page.contains("<svg") && page.contains("not a medical device") && !page.contains("http://"), "{page}");
+
+    // The same page comes out of the files alone, but for the pictures.
+    let scores = folder.read("out/scores.json");
+    knowmvg(["eval", "score", &folder.at("out")]).ended_with(0);
+    assert_eq!(folder.read("out/scores.json"), scores);
+    assert!(folder.read("out/page.html").len() <= page.len());
+
+    let ran = ask(&folder, "other", &["--task", "report", "--noise", "hail"]).ended_with(2);
+    assert!(ran.stderr.contains("wrong-side"), "{ran:?}");
+}

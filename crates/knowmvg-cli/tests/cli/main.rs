@@ -1,5 +1,6 @@
 //! Runs the binary as a user does. The model is the one of the repository's `models/`.
 
+mod ablate;
 mod bad_inputs;
 mod batch;
 mod corpus;
