@@ -49,6 +49,8 @@ fn every_system_answers_every_item_and_goes_on_where_it_stopped() {
     assert_eq!((&heat["cols"], largest), (&json!(32), Some(255)));
     assert_ne!(answers(&folder, "out", "shuffled-images"), answers(&folder, "out", "model"));
 
+    scored_again_and_compared(&folder, items.len());
+
     // The last answer of the model was being written when the power went.
     let whole = answers(&folder, "out", "model");
     folder.write("out/predictions/model.jsonl", &whole[..whole.len() - 9]);
@@ -58,6 +60,20 @@ fn every_system_answers_every_item_and_goes_on_where_it_stopped() {
 
     let ran = ask(&folder, "out", &["--task", "class", "--anatomy", "--seed", "1"]).ended_with(3);
     assert!(ran.stderr.contains("settings.json") && ran.stderr.contains("--out"), "{ran:?}");
+}
+
+/// The files alone give the same scores, and a system is no better than itself.
+fn scored_again_and_compared(folder: &Folder, items: usize) {
+    let first = folder.read("out/scores.json");
+    let scores = knowmvg(["eval", "score", &folder.at("out"), "--json"]).ended_with(0).json();
+    assert_eq!(serde_json::from_str::<Value>(&first).unwrap(), scores);
+    assert_eq!(scores.as_array().unwrap().len(), SYSTEMS.len());
+    assert!(scores.as_array().unwrap().iter().all(|system| system["parts"][0]["counts"]["items"] == items));
+    let of = |system: &str| folder.at(&format!("out/predictions/{system}.jsonl"));
+    let compare = |a: &str, b: &str| knowmvg(["eval", "compare", &of(a), &of(b), "--json"]).ended_with(0).json();
+    let iou = |compared: &Value| compared["parts"][0]["differences"]["mean_iou"]["difference"]["value"].as_f64();
+    assert_eq!(iou(&compare("model", "model")), Some(0.0));
+    assert_ne!(iou(&compare("model", "blind")), Some(0.0));
 }
 
 #[test]
@@ -120,6 +136,12 @@ fn what_cannot_be_asked_is_told() {
     folder.write("corpus/annotations.jsonl", "{\"id\": \"SECRET\"}\n");
     let ran = ask(&folder, "out", &["--task", "phrase"]).ended_with(3);
     assert!(ran.stderr.contains("line 1") && !ran.stderr.contains("SECRET"), "{ran:?}");
+
+    for text in ["SECRET\n", "{\"id\":\"SECRET\"}\n"] {
+        folder.write("items.jsonl", text);
+        let ran = knowmvg(["eval", "score", &folder.at("")]).ended_with(3);
+        assert!(ran.stderr.contains("items.jsonl") && !ran.stderr.contains("SECRET"), "{ran:?}");
+    }
 }
 
 #[test]
