@@ -49,9 +49,11 @@ pub struct Calibration {
     pub presence: f64,
     /// Weight of the log spread.
     pub spread: f64,
-    /// Weight of the log area.
+    /// Weight of the log area; 0 in models fitted without it.
+    #[serde(default)]
     pub area: f64,
-    /// Weight of the agreement with the prior.
+    /// Weight of the agreement with the prior; 0 in models fitted without it.
+    #[serde(default)]
     pub agreement: f64,
 }
 

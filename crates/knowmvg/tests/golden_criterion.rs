@@ -41,10 +41,10 @@ fn output(golden: &Golden, patch: impl Fn(usize) -> f32) -> GroundingOutput {
     GroundingOutput {
         layers: vec![layer(0), layer(1)],
         global_maps: vec![read(0, "global_map"), read(1, "global_map")],
-        patch_boxes: PatchBoxes {
+        patch_boxes: Some(PatchBoxes {
             logits: golden.tensor("input.patch_boxes.logits", &device),
             log_sides: golden.tensor("input.patch_boxes.log_sides", &device),
-        },
+        }),
         knowledge_gate: Tensor::zeros([2 * PHRASES, 1], &device),
         alignment: Alignment {
             phrases: tensor(vec![1.0; 2 * PHRASES * WIDTH], [2, PHRASES, WIDTH]),

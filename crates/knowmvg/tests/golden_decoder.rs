@@ -31,8 +31,9 @@ fn assert_agrees(prefix: &str) {
     golden.assert_output(prefix, "boxes", &last.boxes, TOLERANCE);
     golden.assert_output(prefix, "presence_logits", &last.presence_logits, TOLERANCE);
     golden.assert_output(prefix, "log_spread", &last.log_spread, TOLERANCE);
-    golden.assert_output(prefix, "patch_boxes.logits", &output.patch_boxes.logits, TOLERANCE);
-    golden.assert_output(prefix, "patch_boxes.log_sides", &output.patch_boxes.log_sides, TOLERANCE);
+    let said = output.patch_boxes.as_ref().unwrap();
+    golden.assert_output(prefix, "patch_boxes.logits", &said.logits, TOLERANCE);
+    golden.assert_output(prefix, "patch_boxes.log_sides", &said.log_sides, TOLERANCE);
     golden.assert_output(prefix, "knowledge_gate", &output.knowledge_gate, TOLERANCE);
     golden.assert_output(prefix, "alignment.phrases", &output.alignment.phrases, TOLERANCE);
     golden.assert_output(prefix, "alignment.patches", &output.alignment.patches, TOLERANCE);

@@ -42,8 +42,11 @@ type Answers = Vec<Vec<Vec<f32>>>;
 fn answers(model: &GroundingModel, input: &GroundingInput, config: &ModelConfig) -> Answers {
     let [batch, phrases, _] = input.prior.dims();
     let output = model.forward(input.clone(), config, &mut ());
-    let mut parts: Vec<Vec<f32>> =
-        vec![values(&output.knowledge_gate), values(&output.patch_boxes.logits), values(&output.patch_boxes.log_sides)];
+    let mut parts: Vec<Vec<f32>> = vec![
+        values(&output.knowledge_gate),
+        values(&output.patch_boxes.as_ref().unwrap().logits),
+        values(&output.patch_boxes.as_ref().unwrap().log_sides),
+    ];
     for (boxes, map) in output.layers.iter().zip(&output.global_maps) {
         parts.extend([&boxes.boxes, &boxes.presence_logits, &boxes.log_spread, map].map(values));
     }
@@ -306,13 +309,18 @@ fn a_flat_prior_map_has_no_say_but_on_how_many_patches_propose() {
         assert_same("presence", &values(&a.presence_logits), &values(&b.presence_logits));
         assert_same("spread", &values(&a.log_spread), &values(&b.log_spread));
     }
-    assert_same("sides", &values(&low.patch_boxes.log_sides), &values(&high.patch_boxes.log_sides));
+    assert_same(
+        "sides",
+        &values(&low.patch_boxes.as_ref().unwrap().log_sides),
+        &values(&high.patch_boxes.as_ref().unwrap().log_sides),
+    );
     let parameters = params::collect(&bench.model);
     let lambda =
         10.0 * parameters.iter().find(|p| p.name == "proposal_head.prior_weight").expect("a parameter").values[0];
     let shift = lambda * (1.01_f32 / 0.31).ln();
-    let shifted: Vec<f32> = values(&low.patch_boxes.logits).iter().map(|logit| logit + shift).collect();
-    assert_same("scores", &values(&high.patch_boxes.logits), &shifted);
+    let shifted: Vec<f32> =
+        values(&low.patch_boxes.as_ref().unwrap().logits).iter().map(|logit| logit + shift).collect();
+    assert_same("scores", &values(&high.patch_boxes.as_ref().unwrap().logits), &shifted);
 }
 
 #[test]
@@ -322,7 +330,7 @@ fn boxes_stay_on_the_square_and_attention_sums_to_one() {
     let loud = GroundingInput { tokens: bench.input.tokens.clone() * 100.0, ..bench.input.clone() };
     for input in [bench.input.clone(), loud] {
         let output = bench.model.forward(input, &bench.config, &mut ());
-        assert!(values(&output.patch_boxes.log_sides).iter().all(|side| (-6.0..=0.0).contains(side)));
+        assert!(values(&output.patch_boxes.as_ref().unwrap().log_sides).iter().all(|side| (-6.0..=0.0).contains(side)));
         for (boxes, map) in output.layers.iter().zip(&output.global_maps) {
             let all = values(&boxes.boxes);
             assert!(all.chunks_exact(4).all(|b| b.iter().all(|c| (0.0..=1.0).contains(c)) && b[2] > 0.0 && b[3] > 0.0));

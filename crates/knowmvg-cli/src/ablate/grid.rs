@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use knowmvg::train::config::TrainConfig;
 use serde::Deserialize;
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::failure::{Exit, Failure};
-use crate::train::recipe;
+use crate::train::recipe::{self, merge};
 
 /// Most runs of one grid.
 const MAX_RUNS: usize = 1000;
@@ -102,18 +102,6 @@ fn is_folder_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Writes `changes` over `table`, key by key, down to the values.
-fn merge(table: &mut Table, changes: &Table) {
-    for (key, change) in changes {
-        match (table.get_mut(key), change) {
-            (Some(Value::Table(inner)), Value::Table(changes)) => merge(inner, changes),
-            _ => {
-                table.insert(key.clone(), change.clone());
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,10 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn changes_reach_the_values_and_leave_the_rest() {
-        let mut table: Table = toml::from_str("a = 1\n[b]\nc = 2\nd = 3").unwrap();
-        merge(&mut table, &toml::from_str("e = 4\n[b]\nc = 5").unwrap());
-        assert_eq!(table, toml::from_str("a = 1\ne = 4\n[b]\nc = 5\nd = 3").unwrap());
+    fn the_grid_of_the_repository_fits_its_recipe() {
+        let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs");
+        let runs = Grid::open(&runs.join("ablation.toml")).unwrap().runs().unwrap();
+        assert_eq!(runs.len(), 3 * 9);
+        let no_local = runs.iter().find(|run| run.arm == "no-local").unwrap();
+        assert_eq!(no_local.config.model.switches.local, knowmvg::model::config::LocalSwitch::Off);
     }
 
     #[test]

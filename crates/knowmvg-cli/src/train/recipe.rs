@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use knowmvg::model::config::ModelConfig;
 use knowmvg::train::config::TrainConfig;
-use toml::Table;
+use toml::{Table, Value};
 
 use crate::failure::{Exit, Failure};
 
@@ -19,8 +20,13 @@ pub fn read_table(path: &Path) -> Result<Table, Failure> {
     toml::from_str(&text).map_err(|e| unreadable(path, e))
 }
 
-/// Understands a recipe that was read from `path`.
-pub fn from_table(table: Table, path: &Path) -> Result<TrainConfig, Failure> {
+/// Understands a recipe that was read from `path`; what its `model` leaves out is as by default.
+pub fn from_table(mut table: Table, path: &Path) -> Result<TrainConfig, Failure> {
+    if let Some(Value::Table(given)) = table.get("model") {
+        let mut model = Table::try_from(ModelConfig::default()).expect("a configuration is a table");
+        merge(&mut model, given);
+        table.insert("model".into(), model.into());
+    }
     let mut config: TrainConfig =
         table.try_into().map_err(|e| unreadable(path, e).fix("runs/ has recipes to compare with"))?;
     let base = path.parent().unwrap_or(Path::new("."));
@@ -34,4 +40,36 @@ pub fn from_table(table: Table, path: &Path) -> Result<TrainConfig, Failure> {
 
 fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     Failure::about(Exit::Input, "cannot read the recipe", path, error)
+}
+
+/// Writes `changes` over `table`, key by key, down to the values.
+pub fn merge(table: &mut Table, changes: &Table) {
+    for (key, change) in changes {
+        match (table.get_mut(key), change) {
+            (Some(Value::Table(inner)), Value::Table(changes)) => merge(inner, changes),
+            _ => {
+                table.insert(key.clone(), change.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_reach_the_values_and_leave_the_rest() {
+        let mut table: Table = toml::from_str("a = 1\n[b]\nc = 2\nd = 3").unwrap();
+        merge(&mut table, &toml::from_str("e = 4\n[b]\nc = 5").unwrap());
+        assert_eq!(table, toml::from_str("a = 1\ne = 4\n[b]\nc = 5\nd = 3").unwrap());
+    }
+
+    #[test]
+    fn the_recipes_of_the_repository_are_understood() {
+        let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs");
+        let compact = read(&runs.join("compact.toml")).unwrap();
+        assert_eq!((compact.model.neck_blocks, compact.model.width), (0, ModelConfig::default().width));
+        assert_eq!(read(&runs.join("proposals.toml")).unwrap().model, ModelConfig::default());
+    }
 }

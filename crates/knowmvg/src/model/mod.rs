@@ -62,13 +62,13 @@ pub struct GroundingModel {
     knowledge_prompt: KnowledgePrompt,
     random_nodes: Param<Tensor<2>>,
     visual_projection: VisualProjection,
-    proposal_head: ProposalHead,
+    proposal_head: Option<ProposalHead>,
     fine_map: FineMap,
     queries: Param<Tensor<2>>,
     query_offsets: Param<Tensor<2>>,
     from_phrase: Linear,
     from_prior: Linear,
-    from_start: Linear,
+    from_start: Option<Linear>,
     layers: Vec<GlobalLocalLayer>,
     heads: Vec<BoxHead>,
     region: Linear,
@@ -118,8 +118,8 @@ pub struct GroundingOutput {
     pub layers: Vec<Boxes>,
     /// Global attention of each query in each layer, `[batch, phrases * queries, patches]`.
     pub global_maps: Vec<Tensor<3>>,
-    /// What every patch says about every phrase.
-    pub patch_boxes: PatchBoxes,
+    /// What every patch says about every phrase; `None` from a model that starts at the prior.
+    pub patch_boxes: Option<PatchBoxes>,
     /// How far the knowledge gate opened, `[batch * phrases, 1]`.
     pub knowledge_gate: Tensor<2>,
     /// Phrase and region embeddings for the contrastive loss.
@@ -140,6 +140,7 @@ impl GroundingModel {
         let width = config.width;
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
         let normal = |std| Initializer::Normal { mean: 0.0, std };
+        let proposes = config.switches.start == StartSwitch::Proposals;
         let slots = |count| EmbeddingConfig::new(count, width).with_initializer(normal(0.02)).init(device);
         Self {
             phrase_encoder: PhraseEncoder::init(config, device),
@@ -148,13 +149,13 @@ impl GroundingModel {
             knowledge_prompt: KnowledgePrompt::init(config, device),
             random_nodes: normal(1.0).init([RANDOM_NODES, width], device),
             visual_projection: VisualProjection::init(config, device),
-            proposal_head: ProposalHead::init(config, device),
+            proposal_head: proposes.then(|| ProposalHead::init(config, device)),
             fine_map: FineMap::init(config, patch_size, device),
             queries: normal(1.0).init([config.queries, width], device),
             query_offsets: normal(0.1).init([config.queries, 4], device),
             from_phrase: linear(width, width),
             from_prior: linear(4, width),
-            from_start: linear(START_FEATURES, width),
+            from_start: proposes.then(|| linear(START_FEATURES, width)),
             layers: (0..config.layers).map(|_| GlobalLocalLayer::init(config, device)).collect(),
             heads: (0..config.layers).map(|_| BoxHead::init(config, device)).collect(),
             region: linear(width, width),
@@ -187,12 +188,15 @@ impl GroundingModel {
             patches: self.region.forward(visual.values.clone()),
         };
         let told = phrase_embeds.clone() + prompt.embeds.clone().mean_dim(1).squeeze_dim(1);
-        let patch_boxes = self.proposal_head.forward(told, visual.keys.clone(), input.prior.clone());
-        trace.record("patch_boxes.logits", &patch_boxes.logits);
-        trace.record("patch_boxes.log_sides", &patch_boxes.log_sides);
+        let head = self.proposal_head.as_ref();
+        let patch_boxes = head.map(|head| head.forward(told, visual.keys.clone(), input.prior.clone()));
+        if let Some(said) = &patch_boxes {
+            trace.record("patch_boxes.logits", &said.logits);
+            trace.record("patch_boxes.log_sides", &said.log_sides);
+        }
         let scene = Scene { visual, prior: input.prior, fine_map, grid, cells };
 
-        let start = Start::new(&patch_boxes, &input.prior_boxes, config);
+        let start = Start::new(patch_boxes.as_ref(), &input.prior_boxes, config);
         trace.record("start", &start.boxes);
         let mut references = self.first_references(&start, [batch, phrases], config);
         let mut states = self.first_states(phrase_embeds, prompt.embeds, input.prior_boxes, &start);
@@ -271,8 +275,11 @@ impl GroundingModel {
         let [rows, _] = phrase_embeds.dims();
         let told =
             self.from_phrase.forward(phrase_embeds.clone()) + self.from_prior.forward(prior_boxes.reshape([rows, 4]));
-        let started = self.from_start.forward(Tensor::cat(vec![start.boxes.clone(), start.scores.clone()], 2));
-        let queries = self.queries.val().unsqueeze_dim::<3>(0) + told.unsqueeze_dim(1) + started;
+        let queries = self.queries.val().unsqueeze_dim::<3>(0) + told.unsqueeze_dim(1);
+        let queries = match &self.from_start {
+            Some(layer) => queries + layer.forward(Tensor::cat(vec![start.boxes.clone(), start.scores.clone()], 2)),
+            None => queries,
+        };
         Tensor::cat(vec![queries, phrase_embeds.unsqueeze_dim(1), prompt_embeds], 1)
     }
 }
@@ -289,13 +296,13 @@ struct Start {
 }
 
 impl Start {
-    fn new(patch_boxes: &PatchBoxes, prior_boxes: &Tensor<3>, config: &ModelConfig) -> Self {
+    fn new(patch_boxes: Option<&PatchBoxes>, prior_boxes: &Tensor<3>, config: &ModelConfig) -> Self {
         let device = prior_boxes.device();
         let prior_boxes = trace::values(prior_boxes);
         let rows = prior_boxes.len() / 4;
-        let proposals = match config.switches.start {
-            StartSwitch::Prior => vec![vec![]; rows],
-            StartSwitch::Proposals => patch_boxes.propose(config.queries),
+        let proposals = match (config.switches.start, patch_boxes) {
+            (StartSwitch::Proposals, Some(said)) => said.propose(config.queries),
+            _ => vec![vec![]; rows],
         };
         let (mut boxes, mut scores) = (Vec::with_capacity(rows * config.queries * 4), Vec::new());
         for (proposals, prior) in proposals.iter().zip(prior_boxes.chunks_exact(4)) {
