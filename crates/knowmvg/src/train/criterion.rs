@@ -3,7 +3,7 @@
 //! Per phrase, predicted boxes are assigned to true ones by the least cost (Hungarian matching; with at most six
 //! queries every assignment is tried). Then, after every layer: L1 and GIoU of assigned boxes, presence of every query,
 //! Laplace likelihood of the spread, and the share of the global attention inside the true box; and once, the contrast
-//! of phrase and region with the mirrored box as a hard negative, and what the patches say ([`super::patch_loss`]).
+//! of phrase and region with the mirrored box as a hard negative, and what the patches say (`patch_loss`).
 //!
 //! # Source
 //! Matching, L1 and GIoU as DETR (Carion et al., 2020); contrast as MedRPG (Chen et al., 2023), with the mirrored box ours.
