@@ -18,7 +18,7 @@ use crate::image::GreyImage;
 use crate::image::preprocess::prepare;
 use crate::knowledge::{self, Knowledge, KnowledgeBase};
 use crate::model::GroundingModel;
-use crate::model::answer::{Answer, Candidate, answer};
+use crate::model::answer::{Answer, Candidate, MIN_PRESENCE, answer};
 use crate::model::config::ModelConfig;
 use crate::model::encode::encode;
 use crate::model::input::{Features, ImageInput};
@@ -36,10 +36,6 @@ use crate::report::{self, Phrase};
 pub const MAX_PHRASES: usize = 256;
 /// Phrases decoded together.
 const PHRASES_PER_PASS: usize = 16;
-/// A query is a box of its own from this presence on.
-const MIN_PRESENCE: f64 = 0.5;
-/// Two boxes of one phrase that overlap this much are one.
-const MAX_OVERLAP: f64 = 0.5;
 /// Attention this many times denser inside the box than on average speaks for the image.
 const ATTENTION_GAIN: f64 = 3.0;
 
@@ -424,7 +420,7 @@ impl Session<'_> {
 
     fn grounded(&self, asked: &Asked, prepared: &Prepared, answer: Option<&Answer>) -> GroundedPhrase {
         let phrase = &asked.phrase;
-        let kept = answer.map(|a| separate(&a.candidates)).unwrap_or_default();
+        let kept = answer.map(Answer::separate).unwrap_or_default();
         let blind = prepared.prior.on_image(&prepared.frame, 1).reference;
         let calibration = &self.grounder.calibration;
         let mut boxes: Vec<ScoredBox> = kept
@@ -523,18 +519,6 @@ struct Prepared {
 fn structure(linked: &Knowledge) -> Option<&'static str> {
     let is_it = |name: &&&str| linked.finding.is_none() && linked.places == [anatomy_key(name)];
     ANATOMY.iter().find(is_it).copied()
-}
-
-/// Candidates that are boxes of their own: present enough and apart from better ones; the best one always.
-fn separate(candidates: &[Candidate]) -> Vec<&Candidate> {
-    let mut kept: Vec<&Candidate> = Vec::new();
-    for candidate in candidates {
-        let is_new = kept.iter().all(|k| k.bounds.iou(&candidate.bounds) < MAX_OVERLAP);
-        if kept.is_empty() || (candidate.presence >= MIN_PRESENCE && is_new) {
-            kept.push(candidate);
-        }
-    }
-    kept
 }
 
 /// Share of a distribution over patches whose centres lie inside a box.

@@ -18,10 +18,6 @@ use super::asked::Asked;
 const HEAT_SIDE: usize = 32;
 /// Phrases decoded together.
 const PHRASES_PER_PASS: usize = 16;
-/// A query is a box of its own from this presence on.
-const MIN_PRESENCE: f64 = 0.5;
-/// Two boxes of one phrase that overlap this much are one.
-const MAX_OVERLAP: f64 = 0.5;
 
 /// Where the square and the patient's lungs lie on an image.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +144,7 @@ impl<'g> Seen<'g> {
             confidence: calibration.confidence(&Signs::new(candidate, blind)),
         };
         Shown {
-            boxes: separate(&answer.candidates).iter().map(scored).collect(),
+            boxes: answer.separate().iter().map(scored).collect(),
             presence: answer.candidates[0].presence,
             heat: self.frame.heat(&answer.global_map, self.features.grid),
         }
@@ -160,16 +156,4 @@ fn input(asked: &Asked, decoder: &Decoder, thorax: &Map<Model, Thorax>, grid: us
     let prior = asked.prior.on_image(thorax, grid);
     let Decoder { knowledge, tokenizer, config, .. } = decoder;
     phrase_input(&asked.phrase, &asked.linked, knowledge, tokenizer, thorax, prior, config)
-}
-
-/// The most present candidate, and others that are present enough and apart from it.
-fn separate(candidates: &[Candidate]) -> Vec<&Candidate> {
-    let mut kept: Vec<&Candidate> = Vec::new();
-    for candidate in candidates {
-        let is_new = kept.iter().all(|k| k.bounds.iou(&candidate.bounds) < MAX_OVERLAP);
-        if kept.is_empty() || (candidate.presence >= MIN_PRESENCE && is_new) {
-            kept.push(candidate);
-        }
-    }
-    kept
 }

@@ -34,8 +34,8 @@ impl Drawn {
         let is_there = |label: &str| sample.findings.iter().any(|found| found.label == label);
         let is_shadowed = sample.findings.iter().any(|found| VAGUE.contains(&found.label.as_str()));
         let labels = self.0.get(&sample.record.source).into_iter().flatten().map(String::as_str);
-        let is_open = |label: &str| is_there(label) || (is_shadowed && VAGUE.contains(&label));
-        let mut absent: Vec<&str> = labels.filter(|label| !is_open(label)).collect();
+        let may_be_there = |label: &str| is_there(label) || (is_shadowed && VAGUE.contains(&label));
+        let mut absent: Vec<&str> = labels.filter(|label| !may_be_there(label)).collect();
         absent.shuffle(random);
         absent
     }

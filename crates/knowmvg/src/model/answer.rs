@@ -9,6 +9,11 @@ use super::trace::{Trace, values};
 use super::{GroundingModel, GroundingOutput};
 use crate::geometry::{Box2, Model};
 
+/// A query is a box of its own from this presence on.
+pub const MIN_PRESENCE: f64 = 0.5;
+/// Two boxes of one phrase that overlap this much are one.
+const MAX_OVERLAP: f64 = 0.5;
+
 /// One box that the decoder proposes for a phrase.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
@@ -31,6 +36,20 @@ pub struct Answer {
     pub knowledge_gate: f64,
     /// Global attention of the first candidate in the last layer, `[grid * grid]`.
     pub global_map: Vec<f32>,
+}
+
+impl Answer {
+    /// Candidates that are boxes of their own: present enough and apart from better ones; the best one always.
+    pub fn separate(&self) -> Vec<&Candidate> {
+        let mut kept: Vec<&Candidate> = Vec::new();
+        for candidate in &self.candidates {
+            let is_new = kept.iter().all(|k| k.bounds.iou(&candidate.bounds) < MAX_OVERLAP);
+            if kept.is_empty() || (candidate.presence >= MIN_PRESENCE && is_new) {
+                kept.push(candidate);
+            }
+        }
+        kept
+    }
 }
 
 /// Grounds the phrases of a batch of images.

@@ -23,7 +23,7 @@ use super::window::{Windows, sample_centres};
 /// Keeps `log(S_p + ε)` finite where the prior is zero.
 pub const PRIOR_EPSILON: f64 = 1e-2;
 /// λ is stored divided by this, which multiplies its learning rate: at the common rate it hardly moves.
-const PRIOR_WEIGHT_SCALE: f64 = 10.0;
+pub(super) const PRIOR_WEIGHT_SCALE: f64 = 10.0;
 /// Heads of the local attention.
 const LOCAL_HEADS: usize = 4;
 

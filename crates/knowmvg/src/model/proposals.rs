@@ -16,15 +16,13 @@ use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::ModelConfig;
-use super::global_local::PRIOR_EPSILON;
+use super::global_local::{PRIOR_EPSILON, PRIOR_WEIGHT_SCALE};
 use super::trace::values;
 
 /// Score of a patch before anything is learnt: hardly any patch shows the phrase.
 const FIRST_LOGIT: f64 = -3.0;
 /// Log of the distance from a patch to the sides of its box before anything is learnt, in fractions of the square.
 const FIRST_LOG_SIDE: f64 = -2.3;
-/// λ is stored divided by this, which multiplies its learning rate.
-const PRIOR_WEIGHT_SCALE: f64 = 10.0;
 /// Patches below this score propose nothing.
 const LEAST_LOGIT: f32 = -3.0;
 /// Patches whose boxes overlap this much agree.
