@@ -22,8 +22,9 @@ ground:
     cargo run --release -- ground samples/rg1.dcm --report samples/rg1-report.txt --overlay overlay.png --out grounding.json
 
 # train the shipped model; needs the corpus
-train recipe="runs/compact.toml":
-    cargo run --release -- train {{recipe}}
+train:
+    cargo run --release -- train runs/compact/1.toml
+    for step in 2 3 4; do cargo run --release -- train runs/compact/$step.toml --resume || exit 1; done
 
 # goldens anew, with reference/requirements.txt installed in the given interpreter
 golden python="python3":

@@ -57,8 +57,8 @@ def loss(layers: list[dict], targets: list[list[dict | None]], queries: int) -> 
 
     `layers`: per layer `boxes` [batch][phrases * queries][4], `presence_logits`, `log_spread` and `global_map` alike.
     `targets`: per image and phrase None, or `boxes` (centre and size), `weight` and `is_unlocated`. The assignment of the
-    last layer counts for all. L1, GIoU, spread and attention are means over assigned pairs, presence is a mean over phrases
-    but for those that nobody located, both by the weights of the phrases.
+    last layer counts for all. L1, GIoU, spread and attention are means over assigned pairs, presence is a mean over phrases,
+    both by the weights of the phrases. Of a phrase that nobody located, the query that the last layer is surest of counts.
     """
     last = layers[-1]
     pairs, margins = [], []
@@ -71,13 +71,14 @@ def loss(layers: list[dict], targets: list[list[dict | None]], queries: int) -> 
                 margins.append(margin)
                 pairs += [(image, phrase * queries + q, t, target["weight"]) for q, t in zip(chosen, target["boxes"])]
     terms = dict.fromkeys(["l1", "giou", "presence", "attention", "spread"], 0.0)
+    expected = expected_presence(last["presence_logits"], pairs, targets, queries)
     for layer in layers:
-        for name, value in layer_terms(layer, pairs, targets, queries).items():
+        for name, value in layer_terms(layer, pairs, expected).items():
             terms[name] += value / len(layers)
     return terms, pairs, min(margins)
 
 
-def layer_terms(layer: dict, pairs: list, targets: list, queries: int) -> dict[str, float]:
+def layer_terms(layer: dict, pairs: list, expected: list) -> dict[str, float]:
     sums = dict.fromkeys(["l1", "giou", "attention", "spread"], 0.0)
     total = sum(weight for *_, weight in pairs)
     for image, query, true, weight in pairs:
@@ -88,7 +89,7 @@ def layer_terms(layer: dict, pairs: list, targets: list, queries: int) -> dict[s
         attention = layer["global_map"][image][query]
         inside = box_share(true, math.isqrt(len(attention)))
         sums["attention"] -= weight / total * sum(s * math.log(float(a) + 1e-6) for s, a in zip(inside, attention))
-    return sums | {"presence": presence(layer["presence_logits"], pairs, targets, queries)}
+    return sums | {"presence": presence(layer["presence_logits"], expected)}
 
 
 def laplace(box, true, log_spread) -> float:
@@ -98,17 +99,28 @@ def laplace(box, true, log_spread) -> float:
     return sum(terms) / 4
 
 
-def presence(logits, pairs: list, targets: list, queries: int) -> float:
-    """Cross-entropy, summed over the queries of a phrase."""
+def expected_presence(logits, pairs: list, targets: list, queries: int) -> list:
+    """`(image, query, is_present, weight)` of every query that is asked anything."""
     present = {(image, query) for image, query, *_ in pairs}
-    total, weights = 0.0, 0.0
+    expected = []
     for image, row in enumerate(targets):
         for phrase, target in enumerate(row):
-            if target is None or target["is_unlocated"]:
+            if target is None:
                 continue
-            weights += target["weight"]
-            for query in range(phrase * queries, (phrase + 1) * queries):
-                probability = sigmoid(float(logits[image][query][0]))
-                right = probability if (image, query) in present else 1 - probability
-                total -= target["weight"] * math.log(right)
-    return total / weights
+            own = range(phrase * queries, (phrase + 1) * queries)
+            if target["is_unlocated"]:
+                surest = max(own, key=lambda query: float(logits[image][query][0]))
+                expected.append((image, surest, True, target["weight"]))
+            else:
+                expected += [(image, query, (image, query) in present, target["weight"]) for query in own]
+    weight = sum(target["weight"] for row in targets for target in row if target is not None)
+    return [(image, query, is_present, own / weight) for image, query, is_present, own in expected]
+
+
+def presence(logits, expected: list) -> float:
+    """Cross-entropy, summed over the queries of a phrase."""
+    total = 0.0
+    for image, query, is_present, weight in expected:
+        probability = sigmoid(float(logits[image][query][0]))
+        total -= weight * math.log(probability if is_present else 1 - probability)
+    return total

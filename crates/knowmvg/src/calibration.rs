@@ -1,11 +1,12 @@
-//! Scores to confidences: the probability that a box overlaps the truth by at least half, fitted on `val`.
+//! Scores to probabilities, fitted on `val`: that a box overlaps the truth by at least half (its confidence), and that the
+//! image shows a phrase at all (its presence).
 
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::{Box2, Model};
-use crate::model::answer::Candidate;
+use crate::model::answer::{Answer, Candidate};
 
-/// What a confidence is made from.
+/// What a probability is made from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signs {
     /// Probability that the query shows the phrase, in `[0, 1]`.
@@ -16,30 +17,40 @@ pub struct Signs {
     pub area: f64,
     /// IoU with the box that the words alone would give.
     pub agreement: f64,
+    /// Highest score of a patch for the phrase, a logit; 0 from a model without proposals.
+    pub patch: f64,
 }
 
 impl Signs {
-    /// Of a candidate, beside the box of the image-blind prior.
-    pub fn new(candidate: &Candidate, blind: &Box2<Model>) -> Self {
+    /// Of a candidate of an answer, beside the box of the image-blind prior.
+    pub fn new(answer: &Answer, candidate: &Candidate, blind: &Box2<Model>) -> Self {
         Self {
             presence: candidate.presence,
             spread: candidate.relative_spread.iter().sum::<f64>() / 4.0,
             area: candidate.bounds.area(),
             agreement: candidate.bounds.iou(blind),
+            patch: answer.patch_logit,
         }
     }
 
     /// As the logistic model reads them.
     fn features(&self) -> [f64; FEATURES] {
         let p = self.presence.clamp(1e-4, 1.0 - 1e-4);
-        [1.0, (p / (1.0 - p)).ln(), self.spread.max(1e-4).ln(), self.area.max(1e-4).ln(), self.agreement]
+        [
+            1.0,
+            (p / (1.0 - p)).ln(),
+            self.spread.max(1e-4).ln(),
+            self.area.max(1e-4).ln(),
+            self.agreement,
+            self.patch.clamp(-10.0, 10.0),
+        ]
     }
 }
 
 /// Numbers of the logistic model.
-const FEATURES: usize = 5;
+const FEATURES: usize = 6;
 
-/// A logistic model of `IoU >= 0.5`.
+/// A logistic model of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -55,21 +66,24 @@ pub struct Calibration {
     /// Weight of the agreement with the prior; 0 in models fitted without it.
     #[serde(default)]
     pub agreement: f64,
+    /// Weight of the highest patch score; 0 in models fitted without it.
+    #[serde(default)]
+    pub patch: f64,
 }
 
 impl Default for Calibration {
     /// Unfitted: the presence alone.
     fn default() -> Self {
-        Self::from_weights([0.0, 1.0, 0.0, 0.0, 0.0])
+        Self::from_weights([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     }
 }
 
-/// A box and what came of it.
+/// What a model said and what came of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
-    /// What the confidence is made from.
+    /// What the probability is made from.
     pub signs: Signs,
-    /// Whether the box overlaps the truth by at least half.
+    /// Whether the box overlaps the truth by at least half, or whether the image shows the phrase.
     pub is_hit: bool,
 }
 
@@ -80,16 +94,16 @@ const STEPS: usize = 30;
 
 impl Calibration {
     /// In `[0, 1]`.
-    pub fn confidence(&self, signs: &Signs) -> f64 {
+    pub fn probability(&self, signs: &Signs) -> f64 {
         sigmoid(dot(&signs.features(), &self.weights()))
     }
 
     fn weights(&self) -> [f64; FEATURES] {
-        [self.intercept, self.presence, self.spread, self.area, self.agreement]
+        [self.intercept, self.presence, self.spread, self.area, self.agreement, self.patch]
     }
 
-    fn from_weights([intercept, presence, spread, area, agreement]: [f64; FEATURES]) -> Self {
-        Self { intercept, presence, spread, area, agreement }
+    fn from_weights([intercept, presence, spread, area, agreement, patch]: [f64; FEATURES]) -> Self {
+        Self { intercept, presence, spread, area, agreement, patch }
     }
 
     /// Fits the numbers by penalised maximum likelihood.
@@ -165,7 +179,7 @@ mod tests {
     use super::*;
 
     fn signs(area: f64) -> Signs {
-        Signs { presence: 0.9, spread: 0.2, area, agreement: 0.5 }
+        Signs { presence: 0.9, spread: 0.2, area, agreement: 0.5, patch: 0.0 }
     }
 
     #[test]
@@ -173,7 +187,7 @@ mod tests {
         let outcomes: Vec<Outcome> =
             (0..400).map(|i: usize| Outcome { signs: signs(0.1), is_hit: i.is_multiple_of(4) }).collect();
         let fitted = Calibration::fit(&outcomes);
-        assert!((fitted.confidence(&signs(0.1)) - 0.25).abs() < 0.02);
+        assert!((fitted.probability(&signs(0.1)) - 0.25).abs() < 0.02);
     }
 
     #[test]
@@ -183,12 +197,12 @@ mod tests {
             Outcome { signs: signs(if is_large { 0.2 } else { 0.01 }), is_hit: is_large != i.is_multiple_of(10) }
         };
         let fitted = Calibration::fit(&(0..400).map(outcome).collect::<Vec<_>>());
-        assert!((fitted.confidence(&signs(0.2)) - 0.8).abs() < 0.03);
-        assert!(fitted.confidence(&signs(0.01)) < 0.05);
+        assert!((fitted.probability(&signs(0.2)) - 0.8).abs() < 0.03);
+        assert!(fitted.probability(&signs(0.01)) < 0.05);
     }
 
     #[test]
     fn without_outcomes_the_presence_is_the_confidence() {
-        assert!((Calibration::fit(&[]).confidence(&signs(0.1)) - 0.9).abs() < 1e-9);
+        assert!((Calibration::fit(&[]).probability(&signs(0.1)) - 0.9).abs() < 1e-9);
     }
 }

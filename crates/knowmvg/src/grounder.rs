@@ -86,6 +86,7 @@ pub struct Grounder {
     priors: PriorTable,
     anatomy_priors: PriorTable,
     calibration: Calibration,
+    presence: Option<Calibration>,
     knowledge: &'static KnowledgeBase,
     device: Device,
     sha256: String,
@@ -135,6 +136,7 @@ impl Grounder {
         loader.finish().map_err(weights(&path))?;
         let calibration =
             metadata.get("calibration").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let presence = metadata.get("presence").and_then(|text| serde_json::from_str(text).ok());
         let knowledge = KnowledgeBase::chest();
         let texts = NodeTexts::new(knowledge, &tokenizer, config.max_tokens);
         let sha256 = hex(&Sha256::digest(format!("{} {}", tower_file.sha256(), file.sha256())));
@@ -148,6 +150,7 @@ impl Grounder {
             priors,
             anatomy_priors,
             calibration,
+            presence,
             knowledge,
             device,
             sha256,
@@ -197,6 +200,12 @@ impl Grounder {
     /// How scores become confidences.
     pub fn calibration(&self) -> &Calibration {
         &self.calibration
+    }
+
+    /// Probability that the image shows the phrase of an answer; `None` if the weights were not fitted for that.
+    pub fn presence(&self, answer: &Answer, blind: &Box2<Model>) -> Option<f64> {
+        let signs = Signs::new(answer, answer.candidates.first()?, blind);
+        self.presence.map(|fitted| fitted.probability(&signs))
     }
 
     /// Encodes an image and finds its lungs.
@@ -334,7 +343,7 @@ impl Session<'_> {
             .map(|(name, answer)| {
                 let first = &answer.candidates[0];
                 let blind = decoder.anatomy_prior(name).on_image(&identity_thorax(), 1).reference;
-                let confidence = self.grounder.calibration.confidence(&Signs::new(first, &blind));
+                let confidence = self.grounder.calibration.probability(&Signs::new(answer, first, &blind));
                 AnatomyBox { name: (*name).into(), box_in_image: self.frame.in_image(&first.bounds), confidence }
             })
             .collect()
@@ -422,15 +431,13 @@ impl Session<'_> {
         let phrase = &asked.phrase;
         let kept = answer.map(Answer::separate).unwrap_or_default();
         let blind = prepared.prior.on_image(&prepared.frame, 1).reference;
-        let calibration = &self.grounder.calibration;
-        let mut boxes: Vec<ScoredBox> = kept
-            .iter()
-            .map(|c| ScoredBox {
-                box_in_image: self.frame.in_image(&c.bounds),
-                confidence: calibration.confidence(&Signs::new(c, &blind)),
-                spread: self.frame.spread(c),
-            })
-            .collect();
+        let scored = |answer: &Answer, c: &Candidate| ScoredBox {
+            box_in_image: self.frame.in_image(&c.bounds),
+            confidence: self.grounder.calibration.probability(&Signs::new(answer, c, &blind)),
+            spread: self.frame.spread(c),
+        };
+        let mut boxes: Vec<ScoredBox> =
+            answer.map(|answer| kept.iter().map(|c| scored(answer, c)).collect()).unwrap_or_default();
         boxes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         let first = kept.first();
         let attention = answer.zip(first).map(|(a, c)| share_inside(&a.global_map, self.features.grid, &c.bounds));
@@ -442,6 +449,7 @@ impl Session<'_> {
             assertion: phrase.assertion,
             finding: prepared.linked.finding.clone(),
             side: phrase.side.or(prepared.linked.side),
+            presence: answer.and_then(|answer| self.grounder.presence(answer, &blind)),
             boxes,
             evidence: Evidence {
                 knowledge: prepared.linked.matches.clone(),

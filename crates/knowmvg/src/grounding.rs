@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::geometry::{Box2, Image};
 
 /// Version of the JSON form; the major number changes when a reader would have to change.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 
 /// The line that accompanies every result.
 pub const NOTICE: &str = "Research software, not a medical device. Not for diagnosis.";
@@ -75,6 +75,10 @@ pub struct GroundedPhrase {
     pub finding: Option<String>,
     /// Patient's side, if the phrase or the finding says one.
     pub side: Option<Side>,
+    /// Probability that the image shows this at all, whatever the report says, in `[0, 1]`; absent if nothing was looked for
+    /// or the weights were not fitted for it. See the model card for what was measured of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<f64>,
     /// Boxes, best first; empty if the phrase is absent or not groundable. The best one is given however low its
     /// confidence: what to do with it is the reader's choice.
     pub boxes: Vec<ScoredBox>,
@@ -125,6 +129,17 @@ pub enum Side {
     Midline,
     /// Both sides.
     Bilateral,
+}
+
+impl Side {
+    /// Left for right and right for left; `None` if it has no opposite.
+    pub fn other(self) -> Option<Self> {
+        match self {
+            Self::Left => Some(Self::Right),
+            Self::Right => Some(Self::Left),
+            Self::Midline | Self::Bilateral => None,
+        }
+    }
 }
 
 /// A box with its confidence.

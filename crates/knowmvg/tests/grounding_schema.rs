@@ -167,6 +167,7 @@ fn phrase(assertion: Assertion, side: Option<Side>, evidence: Evidence) -> Groun
         assertion,
         finding: side.map(|_| "pleural effusion".into()),
         side,
+        presence: side.map(|_| 0.75),
         boxes: if evidence.support == Support::None { vec![] } else { vec![scored.clone(), scored] },
         evidence,
     }

@@ -146,9 +146,15 @@ pub struct MrgArgs {
     /// Who wrote the reports
     #[arg(long)]
     pub text: MrgText,
-    /// Rows to answer
+    /// Rows to answer; with --corpus, those of all files whose image is in this part of the corpus
     #[arg(long, default_value = "test")]
     pub split: SplitArg,
+    /// Also let the model look, at the rows whose image stands in this corpus; the others are left out
+    #[arg(long, value_name = "DIR")]
+    pub corpus: Option<PathBuf>,
+    /// Folder of the model that looks [default: the shipped one]
+    #[arg(long, value_name = "DIR", requires = "corpus")]
+    pub model: Option<PathBuf>,
     /// Write items.jsonl and predictions/ into a folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

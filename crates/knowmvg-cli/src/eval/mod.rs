@@ -7,6 +7,7 @@ mod compare;
 mod constant;
 mod folder;
 mod mrg;
+mod mrg_pixels;
 mod mrg_table;
 mod page;
 mod phrases;

@@ -1,4 +1,4 @@
-//! `knowmvg eval mrg FOLDER`: what the reports of MRG-ChestX-ray8 tell without any image.
+//! `knowmvg eval mrg FOLDER`: what the reports of MRG-ChestX-ray8 tell without any image, and with it where it is at hand.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,6 +10,7 @@ use knowmvg_eval::{Item, Prediction};
 use super::answers::Answers;
 use super::args::{MrgArgs, SplitArg};
 use super::folder::{self, Settings};
+use super::mrg_pixels::{self, Pixels};
 use super::mrg_table::{Answered, Report, table};
 use crate::failure::{Exit, Failure};
 use crate::{output, progress};
@@ -28,6 +29,9 @@ pub fn run(args: &MrgArgs) -> Result<(), Failure> {
 }
 
 fn answered(args: &MrgArgs) -> Result<Vec<Answered>, Failure> {
+    if let Some(corpus) = &args.corpus {
+        return with_pixels(&Pixels::open(corpus, args)?, args);
+    }
     let train = rows(args, "train")?;
     match args.split {
         SplitArg::Train => Ok(cross_validated(&train, args)),
@@ -37,6 +41,29 @@ fn answered(args: &MrgArgs) -> Result<Vec<Answered>, Failure> {
             Ok(answer(&learnt, &rows(args, "test")?, args))
         }
     }
+}
+
+/// The rows of all files whose image is at hand, those of the systems that see none answered by cross-validation.
+fn with_pixels(pixels: &Pixels, args: &MrgArgs) -> Result<Vec<Answered>, Failure> {
+    let all = [rows(args, "train")?, rows(args, "val")?, rows(args, "test")?].concat();
+    let mut answered = cross_validated(&all, args);
+    answered.retain(|row| pixels.has(&row.row));
+    if answered.is_empty() {
+        let problem = "expected images of the benchmark in this split of the corpus, found none";
+        return Err(Failure::new(Exit::Input, problem).fix("choose another --corpus or --split"));
+    }
+    let bar = progress::of_things("looking", answered.len() as u64);
+    for row in &mut answered {
+        row.predictions.insert(0, pixels.answer(&row.row, &row.item.id)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(answered)
+}
+
+/// Names of the systems, in the order of the predictions of a row.
+pub fn systems(args: &MrgArgs) -> Vec<&'static str> {
+    args.corpus.iter().map(|_| mrg_pixels::MODEL).chain(SYSTEMS).collect()
 }
 
 fn rows(args: &MrgArgs, part: &str) -> Result<Vec<MrgRow>, Failure> {
@@ -75,8 +102,8 @@ fn answer(learnt_from: &[MrgRow], asked: &[MrgRow], args: &MrgArgs) -> Vec<Answe
         Answered {
             is_new_image: !images.contains(row.image.as_str()),
             is_new_patient: !patients.contains(row.patient()),
-            truth: row.bounds,
-            predictions: learnt.answers(row, &item.id),
+            row: row.clone(),
+            predictions: learnt.answers(row, &item.id).into(),
             item,
         }
     });
@@ -94,7 +121,7 @@ fn write(out: &Path, answered: &[Answered], args: &MrgArgs) -> Result<(), Failur
     };
     folder::open(out, &items, &settings)?;
     let ids: BTreeSet<&str> = items.iter().map(|item| item.id.as_str()).collect();
-    for (index, system) in SYSTEMS.iter().enumerate() {
+    for (index, system) in systems(args).into_iter().enumerate() {
         let mut file = Answers::open(&folder::predictions(out, system), &ids)?;
         let predictions = answered.iter().map(|row| &row.predictions[index]);
         let open: Vec<&Prediction> = predictions.filter(|prediction| !file.has(&prediction.item)).collect();

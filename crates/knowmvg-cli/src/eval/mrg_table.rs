@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use knowmvg::eval::{Interval, Resampling};
-use knowmvg::geometry::{Box2, Image};
 use knowmvg::grounding::NOTICE;
-use knowmvg_eval::mrg::SYSTEMS;
+use knowmvg_eval::mrg::MrgRow;
 use knowmvg_eval::{Item, Prediction};
 use serde::Serialize;
 
 use super::args::MrgArgs;
+use super::mrg::systems;
 
 /// IoUs from which on a box counts.
 const THRESHOLDS: [f64; 3] = [0.1, 0.3, 0.5];
@@ -18,10 +18,10 @@ const THRESHOLDS: [f64; 3] = [0.1, 0.3, 0.5];
 pub struct Answered {
     /// Asked.
     pub item: Item,
-    /// True.
-    pub truth: Box2<Image>,
-    /// In the order of [`SYSTEMS`].
-    pub predictions: [Prediction; 3],
+    /// What it was made from, with the truth.
+    pub row: MrgRow,
+    /// In the order of [`systems`].
+    pub predictions: Vec<Prediction>,
     /// Whether nothing was learnt from the same image.
     pub is_new_image: bool,
     /// Whether nothing was learnt from the same patient.
@@ -34,6 +34,7 @@ pub struct Report {
     notice: &'static str,
     text: &'static str,
     split: String,
+    sees_images: bool,
     resampling: String,
     parts: Vec<Part>,
 }
@@ -68,12 +69,13 @@ impl Report {
         let resampling = Resampling { seed: args.seed, ..Resampling::default() };
         let part = |rows: &'static str, wanted: &dyn Fn(&Answered) -> bool| {
             let chosen: Vec<&Answered> = answered.iter().filter(|row| wanted(row)).collect();
-            Part { rows, n: chosen.len(), systems: scores(&chosen, resampling) }
+            Part { rows, n: chosen.len(), systems: scores(&chosen, &systems(args), resampling) }
         };
         Self {
             notice: NOTICE,
             text: args.text.name(),
             split: format!("{:?}", args.split).to_lowercase(),
+            sees_images: args.corpus.is_some(),
             resampling: format!("{} resamples of patients, seed {}", resampling.resamples, resampling.seed),
             parts: vec![
                 part("all", &|_| true),
@@ -84,7 +86,7 @@ impl Report {
     }
 }
 
-fn scores(rows: &[&Answered], resampling: Resampling) -> Vec<Scores> {
+fn scores(rows: &[&Answered], systems: &[&'static str], resampling: Resampling) -> Vec<Scores> {
     let of = |index: usize| {
         let ious: Vec<(&str, f64)> = rows.iter().map(|row| (row.item.patient.as_str(), iou(row, index))).collect();
         let mean = |value: &dyn Fn(f64) -> f64| {
@@ -93,23 +95,24 @@ fn scores(rows: &[&Answered], resampling: Resampling) -> Vec<Scores> {
             Mean { value: sum / values.len().max(1) as f64, interval: resampling.mean_interval(values) }
         };
         Scores {
-            system: SYSTEMS[index],
+            system: systems[index],
             mean_iou: mean(&|iou| iou),
             accuracy: THRESHOLDS.map(|threshold| mean(&|iou| f64::from(iou >= threshold))),
         }
     };
-    (0..SYSTEMS.len()).map(of).collect()
+    (0..systems.len()).map(of).collect()
 }
 
 /// Of the first box of the first finding; 0 without one.
 fn iou(row: &Answered, system: usize) -> f64 {
     let first = row.predictions[system].findings.first().and_then(|found| found.boxes.first());
-    first.map_or(0.0, |b| b.bounds.iou(&row.truth))
+    first.map_or(0.0, |b| b.bounds.iou(&row.row.bounds))
 }
 
 /// The report for people.
 pub fn table(report: &Report) -> String {
-    let mut text = format!("MRG-ChestX-ray8, {} reports, {}: no image is seen\n", report.text, report.split);
+    let seen = if report.sees_images { "images of the corpus, seen by the model only" } else { "no image is seen" };
+    let mut text = format!("MRG-ChestX-ray8, {} reports, {}: {seen}\n", report.text, report.split);
     for part in &report.parts {
         let _ = writeln!(
             text,

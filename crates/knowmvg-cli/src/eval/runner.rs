@@ -6,7 +6,7 @@ use knowmvg::grounder::Grounder;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::train::corpus::{Corpus, Record, Split, Tier};
 use knowmvg::train::dataset::{LabelMap, Sample, samples};
-use knowmvg_eval::ask::absent::Drawn;
+use knowmvg::train::drawn::Drawn;
 use knowmvg_eval::ask::{Asking, items};
 use knowmvg_eval::shuffle::derangement;
 use knowmvg_eval::{Item, Task};

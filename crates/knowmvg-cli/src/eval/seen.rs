@@ -141,11 +141,11 @@ impl<'g> Seen<'g> {
         let calibration = self.grounder.calibration();
         let scored = |candidate: &&Candidate| ScoredBox {
             bounds: self.frame.in_image(&candidate.bounds),
-            confidence: calibration.confidence(&Signs::new(candidate, blind)),
+            confidence: calibration.probability(&Signs::new(answer, candidate, blind)),
         };
         Shown {
             boxes: answer.separate().iter().map(scored).collect(),
-            presence: answer.candidates[0].presence,
+            presence: self.grounder.presence(answer, blind).unwrap_or(answer.candidates[0].presence),
             heat: self.frame.heat(&answer.global_map, self.features.grid),
         }
     }

@@ -67,9 +67,11 @@ mod tests {
 
     #[test]
     fn the_recipes_of_the_repository_are_understood() {
-        let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs");
-        let compact = read(&runs.join("compact.toml")).unwrap();
-        assert_eq!((compact.model.neck_blocks, compact.model.width), (0, ModelConfig::default().width));
-        assert_eq!(read(&runs.join("proposals.toml")).unwrap().model, ModelConfig::default());
+        let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs/compact");
+        let steps: Vec<TrainConfig> =
+            ["1", "2", "3", "4"].map(|step| read(&runs.join(format!("{step}.toml"))).unwrap()).into();
+        // Each step goes on where the one before stopped, with the same model and in the same folder.
+        assert!(steps.iter().all(|step| step.model == ModelConfig::default() && step.output == steps[0].output));
+        assert!(steps.windows(2).all(|two| two[0].findings.taken() < two[1].findings.taken()));
     }
 }

@@ -101,3 +101,25 @@ fn rows_that_are_none_are_named_and_not_quoted() {
     let ran = knowmvg(["eval", "mrg", &benchmark().at(""), "--text", "llama"]).ended_with(3);
     assert!(ran.stderr.contains("llama_train.jsonl"), "{ran:?}");
 }
+
+#[test]
+fn the_model_looks_where_the_image_is_at_hand_and_nowhere_else() {
+    let folder = benchmark();
+    knowmvg(["synth", &folder.at("corpus"), "--images", "12", "--size", "64"]).ended_with(0);
+    // The synthetic images take the place of the benchmark's first ones.
+    for file in ["gpt_train.jsonl", "gpt_val.jsonl", "gpt_test.jsonl"] {
+        let renamed = folder.read(file).replace("\"image\":\"00", "\"image\":\"").replace("_000.png", ".png");
+        folder.write(file, renamed);
+    }
+    let records = folder.read("corpus/annotations.jsonl");
+    let of_test = records.lines().filter(|line| line.contains("\"split\":\"test\"")).count();
+    let corpus = folder.at("corpus");
+    let report = run(&folder, &["--corpus", &corpus, "--out", &folder.at("out"), "--json"]).ended_with(0).json();
+    assert_eq!(report["parts"][0]["n"].as_u64().unwrap() as usize, of_test);
+    let (system, iou) = mean_iou(&report, 0, 0);
+    assert!(system == "model" && (0.0..=1.0).contains(&iou), "{report}");
+    let looked = folder.read("out/predictions/model.jsonl");
+    assert_eq!(looked.lines().filter(|line| line.contains("confidence")).count(), of_test, "{looked}");
+    let unseen = run(&folder, &["--model", "nowhere"]).ended_with(2);
+    assert!(unseen.stderr.contains("--corpus"), "{unseen:?}");
+}

@@ -5,8 +5,8 @@ use knowmvg::train::compose::TextLevel;
 use knowmvg::train::dataset::Sample;
 use rand::Rng;
 
-use super::absent::Drawn;
 use super::{Asking, Draft, by_label, clamped, level_name, target};
+use knowmvg::train::drawn::Drawn;
 
 /// Most absent classes of one image.
 const MOST_ABSENT: usize = 4;

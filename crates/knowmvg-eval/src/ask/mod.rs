@@ -10,7 +10,6 @@
 //!
 //! The same seed asks the same questions, whatever other images there are.
 
-pub mod absent;
 pub mod class;
 pub mod noisy;
 pub mod phrase;
@@ -24,13 +23,13 @@ use knowmvg::geometry::{Box2, Image};
 use knowmvg::prior::Location;
 use knowmvg::train::compose::TextLevel;
 use knowmvg::train::dataset::{FindingBox, Sample};
+use knowmvg::train::drawn::Drawn;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use crate::noise::Corruption;
 use crate::{Item, Target, Task};
-use absent::Drawn;
 
 /// What to ask.
 #[derive(Debug, Clone)]

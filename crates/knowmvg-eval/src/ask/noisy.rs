@@ -7,11 +7,11 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::absent::Drawn;
 use super::{Asking, Draft, Group, groups, seeded};
 use crate::Target;
 use crate::noise::template::{self, Statement};
 use crate::noise::{Report, Severity};
+use knowmvg::train::drawn::Drawn;
 
 /// The reports of an image; none if no words describe exactly one of its boxes.
 pub fn drafts(sample: &Sample, drawn: &Drawn, asking: &Asking, random: &mut impl Rng) -> Vec<Draft> {

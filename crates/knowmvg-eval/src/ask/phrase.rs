@@ -6,8 +6,8 @@ use knowmvg::train::compose::{TextLevel, canonical};
 use knowmvg::train::dataset::Sample;
 use rand::Rng;
 
-use super::absent::Drawn;
 use super::{Asking, Draft, groups, level_name, target};
+use knowmvg::train::drawn::Drawn;
 
 /// A phrase for every group of boxes; then one about an absent finding, and one on the wrong side.
 ///
@@ -41,26 +41,18 @@ fn draft(
 
 /// A finding of one lung, said of the other one, which does not have it.
 fn wrong_side(sample: &Sample, level: TextLevel, random: &mut impl Rng) -> Option<Draft> {
-    let is_there = |label: &str, side| {
-        sample.findings.iter().any(|found| found.label == label && found.location.side != Some(opposite(side)))
+    let is_there = |label: &str, side: Side| {
+        sample.findings.iter().any(|found| found.label == label && found.location.side != side.other())
     };
     let candidates: Vec<(&str, Location)> = sample
         .findings
         .iter()
         .filter_map(|found| {
-            let side = opposite(found.location.side.filter(|side| matches!(side, Side::Left | Side::Right))?);
+            let side = found.location.side?.other()?;
             let location = Location { side: Some(side), ..found.location };
             (!is_there(&found.label, side)).then_some((found.label.as_str(), level.visible(location)))
         })
         .collect();
     let (label, said) = candidates.get(random.random_range(0..candidates.len().max(1)))?;
     Some(draft(label, *said, level, Vec::new()))
-}
-
-fn opposite(side: Side) -> Side {
-    match side {
-        Side::Left => Side::Right,
-        Side::Right => Side::Left,
-        other => other,
-    }
 }

@@ -6,9 +6,9 @@ use knowmvg::train::dataset::Sample;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use super::absent::Drawn;
 use super::{Asking, Draft, Group, groups, level_name};
 use crate::Target;
+use knowmvg::train::drawn::Drawn;
 
 /// Most findings that one report denies.
 const MOST_DENIED: usize = 3;

@@ -5,9 +5,9 @@ use knowmvg::train::compose::TextLevel;
 use knowmvg::train::dataset::Sample;
 use rand::Rng;
 
-use super::absent::Drawn;
 use super::place::{common_side, side_word, words};
 use super::{Draft, by_label, groups, target};
+use knowmvg::train::drawn::Drawn;
 
 /// Answer to whether there is something that there is.
 pub const YES: &str = "yes";

@@ -130,14 +130,18 @@ impl Lesion {
 }
 
 /// One to three lesions that lie inside the square and apart from each other.
-pub fn lesions(model_from_thorax: &Map<Model, Thorax>, rng: &mut impl Rng) -> Vec<(Lesion, Box2<Model>)> {
+pub fn lesions(
+    model_from_thorax: &Map<Model, Thorax>,
+    share_of_masses: f64,
+    rng: &mut impl Rng,
+) -> Vec<(Lesion, Box2<Model>)> {
     let wanted = rng.random_range(1..=3);
     let mut out: Vec<(Lesion, Box2<Model>)> = Vec::new();
     for _ in 0..20 {
         if out.len() == wanted {
             break;
         }
-        let kind = if rng.random_bool(0.7) { LesionKind::Mass } else { LesionKind::Nodule };
+        let kind = if rng.random_bool(share_of_masses) { LesionKind::Mass } else { LesionKind::Nodule };
         let lesion = Lesion::draw(kind, model_from_thorax, rng);
         if let Some(bounds) = lesion.bounds().filter(|b| out.iter().all(|(_, o)| o.iou(b) < 0.02)) {
             out.push((lesion, bounds));
@@ -158,7 +162,7 @@ mod tests {
     #[test]
     fn a_lesion_brightens_its_box_and_little_else() {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
-        for (lesion, bounds) in lesions(&model_from_typical(), &mut rng) {
+        for (lesion, bounds) in lesions(&model_from_typical(), 0.7, &mut rng) {
             let side = 128;
             let mut image =
                 ModelImage { side, pixels: vec![0.3; side * side], model_from_image: model_from_image(128, 128, side) };

@@ -36,6 +36,8 @@ pub struct Answer {
     pub knowledge_gate: f64,
     /// Global attention of the first candidate in the last layer, `[grid * grid]`.
     pub global_map: Vec<f32>,
+    /// Highest score of a patch for the phrase, a logit; 0 from a model without proposals.
+    pub patch_logit: f64,
 }
 
 impl Answer {
@@ -75,6 +77,7 @@ fn read(output: &GroundingOutput, queries: usize, counts: &[usize]) -> Vec<Vec<A
     let phrases = rows / queries;
     let (boxes, presence, spread) = (values(&last.boxes), values(&last.presence_logits), values(&last.log_spread));
     let (maps, gates) = (values(map), values(&output.knowledge_gate));
+    let patch_logits = output.patch_boxes.as_ref().map(|said| values(&said.logits.clone().max_dim(2)));
     let answer = |image: usize, phrase: usize| {
         let first = (image * phrases + phrase) * queries;
         let mut candidates: Vec<Candidate> = (0..queries)
@@ -88,6 +91,7 @@ fn read(output: &GroundingOutput, queries: usize, counts: &[usize]) -> Vec<Vec<A
         Answer {
             global_map: maps[looked..looked + patches].to_vec(),
             knowledge_gate: f64::from(gates[image * phrases + phrase]),
+            patch_logit: patch_logits.as_ref().map_or(0.0, |said| f64::from(said[image * phrases + phrase])),
             candidates,
         }
     };

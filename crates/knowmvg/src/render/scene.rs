@@ -175,6 +175,7 @@ pub(super) mod tests {
             assertion: Assertion::Present,
             finding: Some(finding.to_owned()),
             side: None,
+            presence: None,
             boxes: boxes.iter().map(scored).collect(),
             evidence: Evidence {
                 knowledge: vec![],

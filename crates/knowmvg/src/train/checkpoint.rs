@@ -193,6 +193,8 @@ pub struct Finished<'a> {
     pub anatomy_priors: &'a PriorTable,
     /// How scores become confidences.
     pub calibration: &'a Calibration,
+    /// How scores become presences.
+    pub presence: &'a Calibration,
     /// The recipe.
     pub config: &'a TrainConfig,
     /// Words.
@@ -219,6 +221,7 @@ pub fn export(folder: &Path, finished: &Finished) -> Result<(), TrainError> {
     metadata.insert("format_version".into(), "1".into());
     metadata.insert("tower_sha256".into(), finished.tower_sha256.into());
     metadata.insert("calibration".into(), serde_json::to_string(finished.calibration).expect("numbers serialize"));
+    metadata.insert("presence".into(), serde_json::to_string(finished.presence).expect("numbers serialize"));
     metadata.insert("knowledge_version".into(), KnowledgeBase::chest().manifest().version.clone());
     metadata.insert("recipe".into(), serde_json::to_string(&config.shareable()).expect("a configuration serializes"));
     params::save(&folder.join("knowmvg.safetensors"), &params, Stored::F16, metadata)?;

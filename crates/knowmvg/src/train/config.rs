@@ -71,6 +71,8 @@ pub struct DataConfig {
     pub phrases_per_image: usize,
     /// Images of one epoch that carry made-up masses and nodules: true negatives, and images with anatomy only.
     pub inserted: usize,
+    /// Views with made-up lesions of each image that may carry some: the first shows mostly masses, others mostly nodules.
+    pub inserted_views: usize,
     /// Share of patches whose token is blanked while training.
     pub patch_dropout: f64,
     /// Parts of a batch that are learnt from side by side, one thread each; their gradients are added in order.
@@ -91,6 +93,7 @@ impl Default for DataConfig {
             weak: 100,
             phrases_per_image: 8,
             inserted: 120,
+            inserted_views: 1,
             patch_dropout: 0.1,
             shards: 2,
         }

@@ -131,7 +131,7 @@ pub fn loss(
     let device = last.boxes.device();
     let pairs = assign(last, targets, queries);
     let assigned = Assigned::new(&pairs, &device);
-    let presence_targets = PresenceTargets::new(&pairs, targets, queries, &device);
+    let presence_targets = PresenceTargets::new(&pairs, targets, &last.presence_logits, queries);
     let grid = (output.global_maps[0].dims()[2] as f64).sqrt().round() as usize;
     let inside = inside_maps(&pairs, grid, &device);
 
@@ -324,31 +324,36 @@ pub(super) fn corner_giou([a_low, a_high]: [Tensor<2>; 2], [b_low, b_high]: [Ten
     intersection / union.clone().clamp_min(1e-9) - (hull.clone() - union) / hull
 }
 
-/// Whether each query of each real phrase shows something.
+/// Whether each query of each real phrase shows something. Of a phrase that nobody located, the surest query is asked to be
+/// sure and the others are asked nothing: one of them is right, which one is not known.
 struct PresenceTargets {
     targets: Tensor<3>,
     weights: Tensor<3>,
 }
 
 impl PresenceTargets {
-    fn new(pairs: &[Pair], targets: &Targets, queries: usize, device: &Device) -> Self {
+    fn new(pairs: &[Pair], targets: &Targets, logits: &Tensor<3>, queries: usize) -> Self {
+        let said = values(logits);
         let phrases = targets.iter().map(Vec::len).max().unwrap_or(0);
-        let count = targets.len() * phrases * queries;
-        let mut is_present = vec![0.0_f32; count];
-        let mut weights = vec![0.0_f32; count];
+        let mut is_present = vec![0.0_f32; said.len()];
+        let mut weights = vec![0.0_f32; said.len()];
+        pairs.iter().for_each(|p| is_present[p.row] = 1.0);
         for (image, row) in targets.iter().enumerate() {
             for (phrase, target) in row.iter().enumerate() {
+                let Some(target) = target else { continue };
                 let first = (image * phrases + phrase) * queries;
-                // Which query should find what nobody located is not known.
-                let known = target.as_ref().filter(|t| !t.is_unlocated);
-                weights[first..first + queries].fill(known.map_or(0.0, |t| t.weight / queries as f32));
+                if target.is_unlocated {
+                    let surest = surest(&said[first..first + queries]);
+                    is_present[first + surest] = 1.0;
+                    weights[first + surest] = target.weight;
+                } else {
+                    weights[first..first + queries].fill(target.weight);
+                }
             }
         }
-        pairs.iter().for_each(|p| is_present[p.row] = 1.0);
-        let total: f32 = weights.iter().sum::<f32>().max(1e-6);
-        weights.iter_mut().for_each(|w| *w *= queries as f32 / total);
-        let shape = [targets.len(), phrases * queries, 1];
-        let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
+        let total: f32 = targets.iter().flatten().flatten().map(|t| t.weight).sum::<f32>().max(1e-6);
+        weights.iter_mut().for_each(|w| *w /= total);
+        let tensor = |numbers: Vec<f32>| Tensor::from_data(TensorData::new(numbers, logits.dims()), &logits.device());
         Self { targets: tensor(is_present), weights: tensor(weights) }
     }
 
@@ -358,6 +363,12 @@ impl PresenceTargets {
         let absent = log_sigmoid(logits.clone().neg()) * (self.targets.clone().neg() + 1.0);
         ((present + absent) * self.weights.clone()).sum().neg()
     }
+}
+
+/// The first of the highest logits.
+fn surest(logits: &[f32]) -> usize {
+    let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+    best.map_or(0, |(query, _)| query)
 }
 
 /// Flat distributions over the patches inside each pair's box.

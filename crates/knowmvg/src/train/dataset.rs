@@ -8,6 +8,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use super::compose::{TextLevel, compose};
 use super::corpus::{Corpus, Record};
 use super::criterion::Target;
+use super::drawn::Drawn;
 use super::{features, weak};
 use crate::decoder::{ANATOMY, anatomy_key};
 use crate::geometry::{Box2, Map, Model, Thorax};
@@ -112,6 +113,11 @@ impl Sample {
         self.findings.is_empty() && (self.record.findings_annotated || !self.record.anatomy.is_empty())
     }
 
+    /// Whether its findings were drawn on it by us.
+    pub fn has_made_up_lesions(&self) -> bool {
+        self.record.findings.is_empty() && !self.findings.is_empty()
+    }
+
     /// Maps of an inserted view.
     pub fn seen_inserted(&self, inserted: &features::Inserted, side: usize) -> Seen {
         let stored = model_from_image(self.record.width, self.record.height, side);
@@ -156,12 +162,8 @@ impl Seen {
 
     /// A side and zone.
     pub fn location(&self, stored: Location) -> Location {
-        let side = match (self.mirror, stored.side) {
-            (Mirror::Yes, Some(Side::Left)) => Some(Side::Right),
-            (Mirror::Yes, Some(Side::Right)) => Some(Side::Left),
-            (_, side) => side,
-        };
-        Location { side, ..stored }
+        let seen = |side: Side| if self.mirror == Mirror::Yes { side.other().unwrap_or(side) } else { side };
+        Location { side: stored.side.map(seen), ..stored }
     }
 }
 
@@ -222,6 +224,8 @@ pub struct Asker<'a> {
     pub class_weights: &'a BTreeMap<String, f32>,
     /// Labels by finding.
     pub labels: &'a BTreeMap<String, String>,
+    /// What each source looks for.
+    pub drawn: &'a Drawn,
     /// Which prior is used.
     pub prior_switch: PriorSwitch,
     /// Most phrases per image.
@@ -252,7 +256,7 @@ impl Asker<'_> {
     }
 
     fn finding_questions(&self, sample: &Sample, seen: &Seen, rng: &mut impl Rng) -> Vec<Question> {
-        let absent = self.absent(sample, rng);
+        let absent = self.drawn.absent(sample, rng);
         let mut order: Vec<&FindingBox> = sample.findings.iter().collect();
         order.shuffle(rng);
         let asked = order.iter().cycle().take(order.len() * WORDINGS);
@@ -312,11 +316,7 @@ impl Asker<'_> {
             zone: [None, Some(Zone::Upper), Some(Zone::Mid), Some(Zone::Lower)].choose(rng).copied().flatten(),
         };
         let wrong_side = sample.findings.choose(rng).filter(|_| rng.random_bool(0.4)).and_then(|b| {
-            let other = match b.location.side {
-                Some(Side::Left) => Side::Right,
-                Some(Side::Right) => Side::Left,
-                _ => return None,
-            };
+            let other = b.location.side?.other()?;
             let is_there = sample.findings.iter().any(|o| o.finding == b.finding && o.location.side == Some(other));
             (!is_there).then(|| (b.finding.clone(), Location { side: Some(other), zone: b.location.zone }))
         });
@@ -338,27 +338,6 @@ impl Asker<'_> {
 
     fn by_label(&self, label: &str) -> Option<String> {
         self.labels.get(label).cloned()
-    }
-
-    /// Labels that are truly absent: only from classes that the source annotates, or from a true negative.
-    fn absent(&self, sample: &Sample, rng: &mut impl Rng) -> Vec<&str> {
-        if !sample.record.findings_annotated {
-            return vec![];
-        }
-        // A source that draws one class of boxes says nothing about others on a positive image.
-        let has_lesions = sample.record.findings.is_empty() && !sample.findings.is_empty();
-        let annotates_all = sample.record.source == "nih" || sample.findings.is_empty() || has_lesions;
-        let vague = ["infiltrate", "lung opacity", "pneumonia", "consolidation"];
-        let has_opacity = has_lesions || sample.findings.iter().any(|b| vague.contains(&b.label.as_str()));
-        let mut labels: Vec<&str> = self.labels.keys().map(String::as_str).collect();
-        labels.retain(|label| {
-            annotates_all
-                && !sample.findings.iter().any(|b| b.label == *label)
-                && !(has_opacity && vague.contains(label))
-        });
-        labels.shuffle(rng);
-        labels.truncate(4);
-        labels
     }
 
     /// The question for a structure, whose prior lives on the square itself.

@@ -54,7 +54,8 @@ pub fn inserted(record: &Record, index: usize, side: usize, model_from_thorax: &
     let view = View::draw(record.width, record.height, &boxes, &Ranges::default(), Mirror::No, &mut rng);
     let view_from_stored =
         view.model_from_image.after(&preprocess::model_from_image(record.width, record.height, side).inverse());
-    let lesions = lesion::lesions(&view_from_stored.after(model_from_thorax), &mut rng);
+    let share_of_masses = if index == 0 { 0.7 } else { 0.15 };
+    let lesions = lesion::lesions(&view_from_stored.after(model_from_thorax), share_of_masses, &mut rng);
     Inserted { view, lesions }
 }
 

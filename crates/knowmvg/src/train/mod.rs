@@ -9,6 +9,7 @@ pub mod config;
 pub mod corpus;
 pub mod criterion;
 pub mod dataset;
+pub mod drawn;
 pub mod features;
 mod patch_loss;
 pub mod run;

@@ -20,12 +20,13 @@ use super::config::TrainConfig;
 use super::corpus::{Corpus, Record, Split, Tier};
 use super::criterion::LossTerms;
 use super::dataset::{self, Asker, LabelMap, Sample};
+use super::drawn::Drawn;
 use super::features::{self, FeatureCache};
-use super::score;
+use super::score::{self, Scored};
 use super::state::{State, optimizer};
 use super::{Observer, TrainError};
 use super::{vocabulary, weak};
-use crate::calibration::{Calibration, Outcome};
+use crate::calibration::{Calibration, Outcome, Signs};
 use crate::decoder::Decoder;
 use crate::knowledge::KnowledgeBase;
 use crate::model::GroundingModel;
@@ -48,8 +49,8 @@ pub enum Stage {
     Findings,
 }
 
-/// Most images that carry made-up lesions; each needs a pass of the tower.
-const MAX_INSERTED: usize = 400;
+/// Most views with made-up lesions; each needs a pass of the tower.
+const MAX_INSERTED: usize = 1000;
 
 /// Takes one in so many, the first one first; none if that is 0.
 struct OneIn {
@@ -113,9 +114,10 @@ impl Run {
         for record in &train_records {
             train.push(Sample::new(record, side, &mut labels).map_err(TrainError::Corpus)?);
         }
-        let positive = |r: &Record| !r.findings.is_empty() || !r.anatomy.is_empty();
-        let val = dataset::samples(&corpus, side, &mut labels, |r| is_open(r) && r.split == Split::Val && positive(r))
-            .map_err(TrainError::Corpus)?;
+        let says_where = |r: &Record| r.findings_annotated || !r.findings.is_empty() || !r.anatomy.is_empty();
+        let val =
+            dataset::samples(&corpus, side, &mut labels, |r| is_open(r) && r.split == Split::Val && says_where(r))
+                .map_err(TrainError::Corpus)?;
         let tokenizer = vocabulary::tokenizer(knowledge, labels.known(), &config)?;
         let texts = NodeTexts::new(knowledge, &tokenizer, config.model.max_tokens);
         let mut config = config;
@@ -259,6 +261,7 @@ impl Run {
         let stage = self.config.stage(state.progress.stage).clone();
         let (priors, anatomy_priors) = self.estimators();
         let class_weights = self.class_weights();
+        let drawn = self.drawn();
         let total = stage.epochs * self.epoch_plan(state.progress.stage, 0).len();
         let asker = Asker {
             knowledge: self.knowledge,
@@ -266,6 +269,7 @@ impl Run {
             anatomy_priors: &anatomy_priors,
             class_weights: &class_weights,
             labels: &self.labels,
+            drawn: &drawn,
             prior_switch: self.config.model.switches.prior,
             phrases_per_image: self.config.data.phrases_per_image,
         };
@@ -365,12 +369,17 @@ impl Run {
         all
     }
 
-    /// Every image and view that may carry made-up lesions: one view each.
+    /// Every image and view that may carry made-up lesions, the first view of all images first.
     fn inserted_views(&self) -> Vec<(usize, usize)> {
-        let fits = |s: &Sample| s.takes_lesions() && s.with_lesions(0, self.config.model.image_side).is_some();
-        let all =
-            self.train.iter().enumerate().filter(|(_, s)| fits(s)).map(|(index, _)| (index, features::FIRST_INSERTED));
-        if self.config.data.inserted == 0 { vec![] } else { all.take(MAX_INSERTED).collect() }
+        let data = &self.config.data;
+        if data.inserted == 0 {
+            return vec![];
+        }
+        let side = self.config.model.image_side;
+        let views = (0..data.inserted_views).flat_map(|view| (0..self.train.len()).map(move |index| (index, view)));
+        let fits = |s: &Sample, view| s.takes_lesions() && s.with_lesions(view, side).is_some();
+        let fitting = views.filter(|(index, view)| fits(&self.train[*index], *view));
+        fitting.map(|(index, view)| (index, features::FIRST_INSERTED + view)).take(MAX_INSERTED).collect()
     }
 
     /// Features of all views with made-up lesions; the lungs must be known.
@@ -420,6 +429,10 @@ impl Run {
         }
     }
 
+    fn drawn(&self) -> Drawn {
+        Drawn::of(self.train.iter().chain(&self.val))
+    }
+
     /// Scores the average on `val` and keeps it if it is the best so far.
     fn validate(
         &self,
@@ -437,7 +450,11 @@ impl Run {
         scores.insert("anatomy mIoU".to_owned(), anatomy.mean_iou);
         let mut score = anatomy.mean_iou;
         if state.progress.stage == Stage::Findings {
-            let class = score::summary(&score::score_findings(&decoder, &val, TextLevel::Class, read)?);
+            let of_class = score::score_findings(&decoder, &val, TextLevel::Class, read)?;
+            let of_false = score::signs_of_false_phrases(&decoder, &val, TextLevel::Class, &self.drawn(), read)?;
+            let of_true: Vec<Signs> = of_class.iter().map(Scored::signs).collect();
+            scores.extend(score::presence_auroc(&of_true, &of_false).map(|area| ("presence AUROC".into(), area)));
+            let class = score::summary(&of_class);
             let zone = score::summary(&score::score_findings(&decoder, &val, TextLevel::Zone, read)?);
             scores.insert("class mIoU".into(), class.mean_iou);
             scores.insert("class blind mIoU".into(), class.prior_mean_iou);
@@ -489,12 +506,13 @@ impl Run {
         let average = state.best.as_ref().unwrap_or(&state.average);
         let folder = self.config.output.join("model");
         let tables = (PriorTable::from_estimator(&priors), PriorTable::from_estimator(&anatomy_priors));
-        let calibration = self.calibrate(&average.applied_to(state.model.clone().valid()), &tables)?;
+        let (calibration, presence) = self.calibrate(&average.applied_to(state.model.clone().valid()), &tables)?;
         let finished = checkpoint::Finished {
             weights: average.params(),
             priors: &tables.0,
             anatomy_priors: &tables.1,
             calibration: &calibration,
+            presence: &presence,
             config: &self.config,
             tokenizer: &self.tokenizer,
             tower_sha256: &self.tower_sha256,
@@ -503,16 +521,25 @@ impl Run {
         Ok(folder)
     }
 
-    /// Fits confidences on `val`, at both levels of text.
-    fn calibrate(&self, model: &GroundingModel, tables: &(PriorTable, PriorTable)) -> Result<Calibration, TrainError> {
+    /// Fits confidence and presence on `val`, at both levels of text: the one on phrases that are true of their image, the
+    /// other on these and as many kinds of false ones as the corpus allows.
+    fn calibrate(
+        &self,
+        model: &GroundingModel,
+        tables: &(PriorTable, PriorTable),
+    ) -> Result<(Calibration, Calibration), TrainError> {
         let decoder = self.decoder(model, &tables.0, &tables.1);
         let val: Vec<&Sample> = self.val.iter().collect();
-        let mut outcomes = Vec::new();
+        let read = |s: &Sample| self.cache.read(&s.record.id, 0);
+        let (mut hits, mut presences) = (Vec::new(), Vec::new());
         for level in [TextLevel::Class, TextLevel::Zone] {
-            let scored = score::score_findings(&decoder, &val, level, |s| self.cache.read(&s.record.id, 0))?;
-            outcomes.extend(scored.iter().map(|s| Outcome { signs: s.signs(), is_hit: s.iou >= 0.5 }));
+            let of_true = score::score_findings(&decoder, &val, level, read)?;
+            let of_false = score::signs_of_false_phrases(&decoder, &val, level, &self.drawn(), read)?;
+            hits.extend(of_true.iter().map(|s| Outcome { signs: s.signs(), is_hit: s.iou >= 0.5 }));
+            presences.extend(of_true.iter().map(|s| Outcome { signs: s.signs(), is_hit: true }));
+            presences.extend(of_false.into_iter().map(|signs| Outcome { signs, is_hit: false }));
         }
-        Ok(Calibration::fit(&outcomes))
+        Ok((Calibration::fit(&hits), Calibration::fit(&presences)))
     }
 }
 

@@ -1,11 +1,16 @@
 //! Phrase grounding on labelled boxes: the decoder's first box and the image-blind prior's, side by side.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::compose::{TextLevel, canonical};
 use super::dataset::{FindingBox, Sample};
+use super::drawn::Drawn;
 use crate::calibration::Signs;
 use crate::decoder::{ANATOMY, Decoder, identity_thorax};
 use crate::geometry::{Box2, Map, Model, Thorax};
@@ -15,6 +20,9 @@ use crate::model::input::{Features, ImageInput, PhraseInput};
 use crate::prior::frame::model_from_typical;
 use crate::prior::{Location, Prior};
 use crate::report::{self, Phrase};
+
+/// Most labels that are asked for on an image that does not show them.
+const FALSE_LABELS: usize = 2;
 
 /// One phrase of one image, scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +49,8 @@ pub struct Scored {
     pub iou: f64,
     /// IoU of the decoder's first box with that of the image-blind prior.
     pub agreement: f64,
+    /// Highest score of a patch, a logit.
+    pub patch: f64,
     /// IoU of the reference box of the image-blind prior, with the same words, on the patient's own lungs.
     pub prior_iou: f64,
 }
@@ -48,7 +58,13 @@ pub struct Scored {
 impl Scored {
     /// What a confidence is made from.
     pub fn signs(&self) -> Signs {
-        Signs { presence: self.presence, spread: self.spread, area: self.predicted.area(), agreement: self.agreement }
+        Signs {
+            presence: self.presence,
+            spread: self.spread,
+            area: self.predicted.area(),
+            agreement: self.agreement,
+            patch: self.patch,
+        }
     }
 }
 
@@ -62,16 +78,48 @@ fn unique_phrases(sample: &Sample, level: TextLevel) -> Vec<(&FindingBox, Locati
 /// What is asked about one image, ready for the decoder.
 pub(super) struct Asked<'s> {
     boxes: Vec<&'s FindingBox>,
+    words: Words,
+}
+
+/// Phrases about one image, on the patient's thorax.
+struct Words {
     phrases: Vec<Phrase>,
     priors: Vec<Prior>,
     inputs: Vec<PhraseInput>,
     model_from_thorax: Map<Model, Thorax>,
 }
 
+impl Words {
+    fn new(decoder: &Decoder, sample: &Sample, texts: &[String], features: &Features) -> Self {
+        let model_from_thorax = match sample.model_from_thorax {
+            Some(known) => known,
+            None => decoder.anatomy(&[features])[0].model_from_thorax.unwrap_or_else(model_from_typical),
+        };
+        let phrases: Vec<Phrase> = texts.iter().map(|text| report::query(text, decoder.knowledge)).collect();
+        let priors: Vec<Prior> =
+            phrases.iter().map(|p| decoder.prior(p, &knowledge::link(p, decoder.knowledge))).collect();
+        let inputs = phrases
+            .iter()
+            .zip(&priors)
+            .map(|(p, prior)| decoder.input(p, prior, &model_from_thorax, features.grid))
+            .collect();
+        Self { phrases, priors, inputs, model_from_thorax }
+    }
+
+    fn image<'f>(&self, features: &'f Features) -> ImageInput<'f> {
+        ImageInput { features, model_from_thorax: self.model_from_thorax, phrases: self.inputs.clone() }
+    }
+
+    /// The box that the words of a phrase alone would give.
+    fn blind(&self, phrase: usize) -> Box2<Model> {
+        self.priors[phrase].on_image(&self.model_from_thorax, 1).reference
+    }
+}
+
 impl<'s> Asked<'s> {
     /// The decoder's input.
     pub(super) fn image<'f>(&self, features: &'f Features) -> ImageInput<'f> {
-        ImageInput { features, model_from_thorax: self.model_from_thorax, phrases: self.inputs.clone() }
+        self.words.image(features)
     }
 
     /// The true box of a phrase.
@@ -92,19 +140,9 @@ pub(super) fn ask<'s>(
         return Ok(None);
     }
     let features = read(sample)?;
-    let model_from_thorax = match sample.model_from_thorax {
-        Some(known) => known,
-        None => decoder.anatomy(&[&features])[0].model_from_thorax.unwrap_or_else(model_from_typical),
-    };
-    let phrases: Vec<Phrase> =
-        boxes.iter().zip(said).map(|(b, said)| report::query(&canonical(&b.label, said), decoder.knowledge)).collect();
-    let priors: Vec<Prior> = phrases.iter().map(|p| decoder.prior(p, &knowledge::link(p, decoder.knowledge))).collect();
-    let inputs = phrases
-        .iter()
-        .zip(&priors)
-        .map(|(p, prior)| decoder.input(p, prior, &model_from_thorax, features.grid))
-        .collect();
-    Ok(Some((features, Asked { boxes, phrases, priors, inputs, model_from_thorax })))
+    let texts: Vec<String> = boxes.iter().zip(said).map(|(b, said)| canonical(&b.label, said)).collect();
+    let words = Words::new(decoder, sample, &texts, &features);
+    Ok(Some((features, Asked { boxes, words })))
 }
 
 /// Grounds every unique phrase of the samples.
@@ -125,12 +163,59 @@ pub fn score_findings(
             answer(decoder.model, decoder.config, &[image], decoder.texts, decoder.patch_size, decoder.device, &mut ());
         for (phrase, found) in answers[0].iter().enumerate() {
             let truth = asked.truth(phrase);
-            let blind = asked.priors[phrase].on_image(&asked.model_from_thorax, 1).reference;
-            let text = &asked.phrases[phrase].text;
+            let blind = asked.words.blind(phrase);
+            let text = &asked.words.phrases[phrase].text;
             out.push(scored(sample, &truth.label, text, &truth.bounds, found, &blind));
         }
     }
     Ok(out)
+}
+
+/// Signs of phrases that are false of their image: labels that somebody looked for and did not draw and, where the words say
+/// a side, drawn ones on the other side.
+///
+/// # Errors
+/// When features cannot be read.
+pub fn signs_of_false_phrases(
+    decoder: &Decoder,
+    samples: &[&Sample],
+    level: TextLevel,
+    drawn: &Drawn,
+    read: impl Fn(&Sample) -> std::io::Result<Features>,
+) -> std::io::Result<Vec<Signs>> {
+    let mut out = Vec::new();
+    for sample in samples {
+        let texts = false_phrases(sample, level, drawn);
+        if texts.is_empty() {
+            continue;
+        }
+        let features = read(sample)?;
+        let words = Words::new(decoder, sample, &texts, &features);
+        let image = words.image(&features);
+        let answers =
+            answer(decoder.model, decoder.config, &[image], decoder.texts, decoder.patch_size, decoder.device, &mut ());
+        let answers = answers[0].iter().enumerate();
+        out.extend(answers.map(|(phrase, found)| Signs::new(found, &found.candidates[0], &words.blind(phrase))));
+    }
+    Ok(out)
+}
+
+/// Canonical words; the same ones every time.
+fn false_phrases(sample: &Sample, level: TextLevel, drawn: &Drawn) -> Vec<String> {
+    let mut random = ChaCha8Rng::from_seed(Sha256::digest(&sample.record.id).into());
+    let absent = drawn.absent(sample, &mut random).into_iter().take(FALSE_LABELS);
+    let mut texts: Vec<String> = absent.map(str::to_owned).collect();
+    if level != TextLevel::Class {
+        let is_there =
+            |label: &str, side| sample.findings.iter().any(|b| b.label == label && b.location.side == Some(side));
+        let mirrored = sample.findings.iter().filter_map(|b| {
+            let side = b.location.side?.other().filter(|side| !is_there(&b.label, *side))?;
+            Some(canonical(&b.label, level.visible(Location { side: Some(side), ..b.location })))
+        });
+        texts.extend(mirrored);
+        texts.dedup();
+    }
+    texts
 }
 
 fn scored(
@@ -142,7 +227,7 @@ fn scored(
     blind: &Box2<Model>,
 ) -> Scored {
     let first = &answer.candidates[0];
-    let signs = Signs::new(first, blind);
+    let signs = Signs::new(answer, first, blind);
     Scored {
         id: sample.record.id.clone(),
         patient: sample.record.patient_key().to_owned(),
@@ -155,6 +240,7 @@ fn scored(
         spread: signs.spread,
         iou: first.bounds.iou(truth),
         agreement: signs.agreement,
+        patch: signs.patch,
         prior_iou: blind.iou(truth),
     }
 }
@@ -180,6 +266,15 @@ pub fn score_anatomy(
         }
     }
     Ok(out)
+}
+
+/// Share of pairs of a true and a false phrase in which the true one has the higher presence, ties half; `None` without
+/// pairs.
+pub fn presence_auroc(of_true: &[Signs], of_false: &[Signs]) -> Option<f64> {
+    let pairs = of_true.iter().flat_map(|t| of_false.iter().map(move |f| t.presence.total_cmp(&f.presence)));
+    let won = |order: Ordering| f64::from(u8::from(order.is_gt())) + f64::from(u8::from(order.is_eq())) / 2.0;
+    let count = of_true.len() * of_false.len();
+    (count > 0).then(|| pairs.map(won).sum::<f64>() / count as f64)
 }
 
 /// Means over scored phrases.

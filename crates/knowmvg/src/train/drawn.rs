@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use knowmvg::train::dataset::Sample;
 use rand::Rng;
 use rand::seq::SliceRandom;
+
+use super::dataset::Sample;
 
 /// Names of shadows that one reader calls this and another that.
 const VAGUE: [&str; 5] = ["infiltrate", "lung opacity", "pneumonia", "consolidation", "atelectasis"];
@@ -32,7 +33,8 @@ impl Drawn {
             return Vec::new();
         }
         let is_there = |label: &str| sample.findings.iter().any(|found| found.label == label);
-        let is_shadowed = sample.findings.iter().any(|found| VAGUE.contains(&found.label.as_str()));
+        let is_shadowed =
+            sample.has_made_up_lesions() || sample.findings.iter().any(|found| VAGUE.contains(&found.label.as_str()));
         let labels = self.0.get(&sample.record.source).into_iter().flatten().map(String::as_str);
         let may_be_there = |label: &str| is_there(label) || (is_shadowed && VAGUE.contains(&label));
         let mut absent: Vec<&str> = labels.filter(|label| !may_be_there(label)).collect();

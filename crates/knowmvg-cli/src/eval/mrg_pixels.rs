@@ -1,0 +1,103 @@
+//! The rows of MRG-ChestX-ray8 whose image stands in a corpus: there the model sees it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use knowmvg::geometry::{Box2, Image};
+use knowmvg::grounder::Grounder;
+use knowmvg::grounding::GroundedPhrase;
+use knowmvg::train::corpus::{Corpus, Record, Split};
+use knowmvg_eval::blind::read;
+use knowmvg_eval::mrg::{MrgRow, SIDE};
+use knowmvg_eval::{Found, Prediction, ScoredBox};
+
+use super::args::MrgArgs;
+use crate::failure::{Exit, Failure};
+use crate::model_folder;
+
+/// Name of the system that looks.
+pub const MODEL: &str = "model";
+
+/// A corpus and the model that looks at its images.
+pub struct Pixels {
+    corpus: Corpus,
+    grounder: Grounder,
+    /// By the name of the file without its ending, as the benchmark has it.
+    by_name: BTreeMap<String, Record>,
+}
+
+impl Pixels {
+    /// The part of a corpus that no weight was learnt from, and the model.
+    ///
+    /// # Errors
+    /// When either cannot be read.
+    pub fn open(folder: &Path, args: &MrgArgs) -> Result<Self, Failure> {
+        let corpus = Corpus::open(folder).map_err(|e| {
+            Failure::about(Exit::Input, "cannot read the corpus", folder, e).fix("name a folder with annotations.jsonl")
+        })?;
+        let (_, grounder) = model_folder::load(args.model.as_deref())?;
+        let split = Split::from(args.split);
+        let records = corpus.records.iter().filter(|record| record.split == split);
+        let by_name = records.filter_map(|record| Some((name(&record.image)?, record.clone()))).collect();
+        Ok(Self { corpus, grounder, by_name })
+    }
+
+    /// Whether the image of a row is there.
+    pub fn has(&self, row: &MrgRow) -> bool {
+        self.record(row).is_some()
+    }
+
+    fn record(&self, row: &MrgRow) -> Option<&Record> {
+        self.by_name.get(&name(&row.image)?)
+    }
+
+    /// What the model makes of the image and the report of a row; nothing of the row's phrase is read.
+    ///
+    /// # Errors
+    /// When the image is not there or cannot be read.
+    pub fn answer(&self, row: &MrgRow, item: &str) -> Result<Prediction, Failure> {
+        let unseen = || Failure::new(Exit::Input, "expected the image of a row in the corpus, found none");
+        let record = self.record(row).ok_or_else(unseen)?;
+        let path = self.corpus.image_path(record);
+        let image = self
+            .corpus
+            .read_image(record)
+            .map_err(|e| Failure::about(Exit::Input, "cannot read the image", &path, e))?;
+        let grounding = self
+            .grounder
+            .ground(&image, Some(&row.report), &[])
+            .map_err(|e| Failure::about(Exit::Work, "cannot ground the report", &path, e))?;
+        let finding = read(&row.report).finding;
+        let found =
+            chief(&grounding.findings, finding.as_deref()).map(|phrase| found(phrase, [image.width(), image.height()]));
+        Ok(Prediction { item: item.to_owned(), findings: found.into_iter().collect(), answer: None })
+    }
+}
+
+fn name(image: &str) -> Option<String> {
+    Some(Path::new(image).file_stem()?.to_str()?.to_owned())
+}
+
+/// The phrase with boxes that names the chief finding of the report; the first one with boxes if none does.
+fn chief<'a>(phrases: &'a [GroundedPhrase], finding: Option<&str>) -> Option<&'a GroundedPhrase> {
+    let mut boxed = phrases.iter().filter(|phrase| !phrase.boxes.is_empty());
+    let first = boxed.clone().next();
+    boxed.find(|phrase| phrase.finding.as_deref() == finding).or(first)
+}
+
+/// In the benchmark's frame, to which it stretches every image.
+fn found(phrase: &GroundedPhrase, size: [u32; 2]) -> Found {
+    let stretch = size.map(|length| f64::from(SIDE) / f64::from(length.max(1)));
+    let in_frame = |bounds: &Box2<Image>| {
+        let corners = bounds.xyxy();
+        Box2::from_xyxy(std::array::from_fn(|i| corners[i] * stretch[i % 2])).expect("stretching keeps a box a box")
+    };
+    let boxes = phrase.boxes.iter().map(|b| ScoredBox { bounds: in_frame(&b.box_in_image), confidence: b.confidence });
+    Found {
+        text: Some(phrase.phrase.text.clone()),
+        label: phrase.finding.clone(),
+        boxes: boxes.collect(),
+        presence: phrase.presence,
+        heat: None,
+    }
+}
