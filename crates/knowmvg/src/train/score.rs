@@ -49,7 +49,8 @@ pub struct Scored {
     pub iou: f64,
     /// IoU of the decoder's first box with that of the image-blind prior.
     pub agreement: f64,
-    /// Highest score of a patch, a logit.
+    /// Highest score of a patch, a logit; 0 in files written without it.
+    #[serde(default)]
     pub patch: f64,
     /// IoU of the reference box of the image-blind prior, with the same words, on the patient's own lungs.
     pub prior_iou: f64,
