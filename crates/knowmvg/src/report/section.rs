@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::token::{Token, tokenize};
+use super::token::{Token, TokenKind, tokenize};
 
 /// Titles have at most this many tokens before the colon.
 const MAX_TITLE_TOKENS: usize = 10;
@@ -37,6 +37,26 @@ pub(crate) fn is_about_something_else(section: Option<&str>) -> bool {
 /// Whether the next paragraph belongs to no section, as after an indication that findings follow without a title.
 pub(crate) fn ends_with_paragraph(section: Option<&str>) -> bool {
     is_about_something_else(section) && section != Some("recommendation")
+}
+
+/// What stands after `Comparison:` when there is nothing to compare with.
+const NOTHING: [&str; 10] = [
+    "none",
+    "none available",
+    "none recent",
+    "not available",
+    "no prior",
+    "no priors",
+    "keine",
+    "aucune",
+    "aucun",
+    "ninguna",
+];
+
+/// Whether a sentence says all that its section has to say, so that what follows on the same line belongs to no section.
+pub(crate) fn is_complete(section: Option<&str>, sentence: &[Token]) -> bool {
+    let words: Vec<&str> = sentence.iter().filter(|t| t.kind == TokenKind::Word).map(|t| t.norm.as_str()).collect();
+    section == Some("comparison") && NOTHING.contains(&words.join(" ").as_str())
 }
 
 /// The title at the start of the piece `range` (tokens, colon included) and its section, `None` for an unknown title.

@@ -49,7 +49,9 @@ pub(crate) fn sentences(text: &str, tokens: &[Token], titles: &Titles) -> Vec<Se
         }
         is_empty_section &= body.is_empty();
         if !body.is_empty() {
+            let is_complete = section::is_complete(section.as_deref(), &tokens[body.clone()]);
             out.push(Sentence { tokens: body, section: section.clone() });
+            section = section.filter(|_| !is_complete);
         }
     }
     out
@@ -134,7 +136,7 @@ mod tests {
 
     fn cut(text: &str) -> Vec<(&str, Option<String>)> {
         let tokens = tokenize(text);
-        let titles = Titles::new([("indication".into(), "indication".into()), ("findings".into(), "findings".into())]);
+        let titles = Titles::new(["indication", "findings", "comparison"].map(|name| (name.into(), name.into())));
         let span = |s: &Sentence| tokens[s.tokens.start].span.start..tokens[s.tokens.end - 1].span.end;
         sentences(text, &tokens, &titles).into_iter().map(|s| (&text[span(&s)], s.section)).collect()
     }
@@ -172,6 +174,15 @@ mod tests {
     fn an_indication_ends_with_its_paragraph() {
         let found = cut("Indication: pneumonia.\n\nThe heart is large.");
         assert_eq!(found.last().and_then(|(_, s)| s.clone()), None);
+    }
+
+    #[test]
+    fn a_comparison_with_nothing_ends_with_its_sentence() {
+        let sections = |text| cut(text).into_iter().map(|(_, section)| section).collect::<Vec<_>>();
+        let comparison = || Some("comparison".to_owned());
+        assert_eq!(sections("Comparison: none. Mass. Effusion."), [comparison(), None, None]);
+        assert_eq!(sections("Comparison: chest radiograph. Mass."), [comparison(), comparison()]);
+        assert_eq!(sections("Indication: none. Mass."), [Some("indication".to_owned()), Some("indication".to_owned())]);
     }
 
     #[test]
