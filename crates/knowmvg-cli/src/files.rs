@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use knowmvg::image::GreyImage;
+use knowmvg::train::corpus::{Corpus, Record};
 
 use crate::failure::{Exit, Failure};
 
@@ -53,6 +54,19 @@ pub fn read_image(path: &Path) -> Result<GreyImage, Failure> {
         let fix = "give a frontal chest radiograph as DICOM, PNG or JPEG";
         Failure::about(Exit::Input, "cannot read the image", path, e).fix(fix)
     })
+}
+
+/// Opens a corpus folder.
+pub fn open_corpus(folder: &Path) -> Result<Corpus, Failure> {
+    Corpus::open(folder).map_err(|e| {
+        Failure::about(Exit::Input, "cannot read the corpus", folder, e).fix("name a folder with annotations.jsonl")
+    })
+}
+
+/// Reads the image of a corpus record.
+pub fn read_record(corpus: &Corpus, record: &Record) -> Result<GreyImage, Failure> {
+    let path = corpus.image_path(record);
+    corpus.read_image(record).map_err(|e| Failure::about(Exit::Input, "cannot read the image", &path, e))
 }
 
 /// Writes a whole file.

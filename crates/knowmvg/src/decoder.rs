@@ -9,6 +9,7 @@ use crate::model::answer::{Answer, answer};
 use crate::model::config::{ModelConfig, PriorSwitch};
 use crate::model::input::{Features, ImageInput, PhraseInput, phrase_input};
 use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
+use crate::model::trace::Trace;
 use crate::prior::frame::model_from_lungs;
 use crate::prior::table::PriorTable;
 use crate::prior::{Location, Prior};
@@ -54,6 +55,11 @@ pub struct Anatomy {
 }
 
 impl Decoder<'_> {
+    /// Grounds the phrases of every image.
+    pub fn answers(&self, images: &[ImageInput], trace: &mut impl Trace) -> Vec<Vec<Answer>> {
+        answer(self.model, self.config, images, self.texts, self.patch_size, self.device, trace)
+    }
+
     /// Grounds lungs and heart on images whose thorax is not yet known.
     pub fn anatomy(&self, images: &[&Features]) -> Vec<Anatomy> {
         let identity = identity_thorax();
@@ -65,8 +71,7 @@ impl Decoder<'_> {
                 phrases: ANATOMY.iter().map(|name| self.anatomy_input(name, features.grid)).collect(),
             })
             .collect();
-        let answers = answer(self.model, self.config, &inputs, self.texts, self.patch_size, self.device, &mut ());
-        answers
+        self.answers(&inputs, &mut ())
             .into_iter()
             .map(|answers| {
                 let first = |i: usize| answers[i].candidates[0].bounds;

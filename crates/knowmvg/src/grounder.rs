@@ -18,7 +18,7 @@ use crate::image::GreyImage;
 use crate::image::preprocess::prepare;
 use crate::knowledge::{self, Knowledge, KnowledgeBase};
 use crate::model::GroundingModel;
-use crate::model::answer::{Answer, Candidate, MIN_PRESENCE, answer};
+use crate::model::answer::{Answer, Candidate, MIN_PRESENCE};
 use crate::model::config::ModelConfig;
 use crate::model::encode::encode;
 use crate::model::input::{Features, ImageInput};
@@ -422,9 +422,7 @@ impl Session<'_> {
         let grid = self.features.grid;
         let phrases = batch.map(|(phrase, prepared)| decoder.input(phrase, &prepared.prior, &frame, grid)).collect();
         let image = ImageInput { features: &self.features, model_from_thorax: frame, phrases };
-        let (config, texts) = (&self.grounder.config, &self.grounder.texts);
-        answer(&self.grounder.model, config, &[image], texts, decoder.patch_size, &self.grounder.device, trace)
-            .remove(0)
+        decoder.answers(&[image], trace).remove(0)
     }
 
     fn grounded(&self, asked: &Asked, prepared: &Prepared, answer: Option<&Answer>) -> GroundedPhrase {

@@ -10,8 +10,9 @@ use knowmvg_eval::{Item, Prediction};
 use super::answers::Answers;
 use super::args::{MrgArgs, SplitArg};
 use super::folder::{self, Settings};
-use super::mrg_pixels::{self, Pixels};
+use super::mrg_pixels::Pixels;
 use super::mrg_table::{Answered, Report, table};
+use super::system::System;
 use crate::failure::{Exit, Failure};
 use crate::{output, progress};
 
@@ -63,7 +64,7 @@ fn with_pixels(pixels: &Pixels, args: &MrgArgs) -> Result<Vec<Answered>, Failure
 
 /// Names of the systems, in the order of the predictions of a row.
 pub fn systems(args: &MrgArgs) -> Vec<&'static str> {
-    args.corpus.iter().map(|_| mrg_pixels::MODEL).chain(SYSTEMS).collect()
+    args.corpus.iter().map(|_| System::Model.name()).chain(SYSTEMS).collect()
 }
 
 fn rows(args: &MrgArgs, part: &str) -> Result<Vec<MrgRow>, Failure> {

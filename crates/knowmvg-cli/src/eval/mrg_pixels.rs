@@ -3,20 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use knowmvg::geometry::{Box2, Image};
 use knowmvg::grounder::Grounder;
-use knowmvg::grounding::GroundedPhrase;
+use knowmvg::grounding::{self, GroundedPhrase};
 use knowmvg::train::corpus::{Corpus, Record, Split};
 use knowmvg_eval::blind::read;
 use knowmvg_eval::mrg::{MrgRow, SIDE};
 use knowmvg_eval::{Found, Prediction, ScoredBox};
 
 use super::args::MrgArgs;
+use super::system::rescaled;
 use crate::failure::{Exit, Failure};
-use crate::model_folder;
-
-/// Name of the system that looks.
-pub const MODEL: &str = "model";
+use crate::{files, model_folder};
 
 /// A corpus and the model that looks at its images.
 pub struct Pixels {
@@ -27,14 +24,12 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// The part of a corpus that no weight was learnt from, and the model.
+    /// The chosen part of a corpus, and the model.
     ///
     /// # Errors
     /// When either cannot be read.
     pub fn open(folder: &Path, args: &MrgArgs) -> Result<Self, Failure> {
-        let corpus = Corpus::open(folder).map_err(|e| {
-            Failure::about(Exit::Input, "cannot read the corpus", folder, e).fix("name a folder with annotations.jsonl")
-        })?;
+        let corpus = files::open_corpus(folder)?;
         let (_, grounder) = model_folder::load(args.model.as_deref())?;
         let split = Split::from(args.split);
         let records = corpus.records.iter().filter(|record| record.split == split);
@@ -58,15 +53,11 @@ impl Pixels {
     pub fn answer(&self, row: &MrgRow, item: &str) -> Result<Prediction, Failure> {
         let unseen = || Failure::new(Exit::Input, "expected the image of a row in the corpus, found none");
         let record = self.record(row).ok_or_else(unseen)?;
-        let path = self.corpus.image_path(record);
-        let image = self
-            .corpus
-            .read_image(record)
-            .map_err(|e| Failure::about(Exit::Input, "cannot read the image", &path, e))?;
+        let image = files::read_record(&self.corpus, record)?;
         let grounding = self
             .grounder
             .ground(&image, Some(&row.report), &[])
-            .map_err(|e| Failure::about(Exit::Work, "cannot ground the report", &path, e))?;
+            .map_err(|e| Failure::about(Exit::Work, "cannot ground the report", &self.corpus.image_path(record), e))?;
         let finding = read(&row.report).finding;
         let found =
             chief(&grounding.findings, finding.as_deref()).map(|phrase| found(phrase, [image.width(), image.height()]));
@@ -87,16 +78,14 @@ fn chief<'a>(phrases: &'a [GroundedPhrase], finding: Option<&str>) -> Option<&'a
 
 /// In the benchmark's frame, to which it stretches every image.
 fn found(phrase: &GroundedPhrase, size: [u32; 2]) -> Found {
-    let stretch = size.map(|length| f64::from(SIDE) / f64::from(length.max(1)));
-    let in_frame = |bounds: &Box2<Image>| {
-        let corners = bounds.xyxy();
-        Box2::from_xyxy(std::array::from_fn(|i| corners[i] * stretch[i % 2])).expect("stretching keeps a box a box")
+    let in_frame = |b: &grounding::ScoredBox| ScoredBox {
+        bounds: rescaled(&b.box_in_image, size, [SIDE, SIDE]),
+        confidence: b.confidence,
     };
-    let boxes = phrase.boxes.iter().map(|b| ScoredBox { bounds: in_frame(&b.box_in_image), confidence: b.confidence });
     Found {
         text: Some(phrase.phrase.text.clone()),
         label: phrase.finding.clone(),
-        boxes: boxes.collect(),
+        boxes: phrase.boxes.iter().map(in_frame).collect(),
         presence: phrase.presence,
         heat: None,
     }

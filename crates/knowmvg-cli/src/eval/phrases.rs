@@ -20,7 +20,7 @@ use serde::Serialize;
 use super::args::EvalArgs;
 use super::phrases_table::{self, Report};
 use crate::failure::{Exit, Failure};
-use crate::{model_folder, output, progress};
+use crate::{files, model_folder, output, progress};
 
 /// A scored phrase and what the best constant box gets on it.
 #[derive(Debug, Clone, Serialize)]
@@ -37,9 +37,7 @@ pub struct Measured {
 /// Scores the model and prints the table.
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let (folder, level) = (args.corpus()?, args.level()?);
-    let corpus = Corpus::open(folder).map_err(|e| {
-        Failure::about(Exit::Input, "cannot read the corpus", folder, e).fix("name a folder with annotations.jsonl")
-    })?;
+    let corpus = files::open_corpus(folder)?;
     let (_, grounder) = model_folder::load(args.model.as_deref())?;
     let asked = Asked::gather(args, &corpus, &grounder, level)?;
     let measured = asked.measure(args, &corpus, &grounder)?;

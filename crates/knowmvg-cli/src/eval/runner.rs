@@ -22,7 +22,7 @@ use super::score_table::table;
 use super::seen::Seen;
 use super::system::{Known, Labels, Question, System};
 use crate::failure::{Exit, Failure};
-use crate::{model_folder, output, progress};
+use crate::{files, model_folder, output, progress};
 
 /// Asks, answers and says where everything is.
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
@@ -38,9 +38,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         noise: args.noise.clone(),
         seed: args.seed,
     };
-    let corpus = Corpus::open(folder).map_err(|e| {
-        Failure::about(Exit::Input, "cannot read the corpus", folder, e).fix("name a folder with annotations.jsonl")
-    })?;
+    let corpus = files::open_corpus(folder)?;
     let (_, grounder) = model_folder::load(args.model.as_deref())?;
     let (asked, items, known) = gather(args, &corpus, &grounder, &asking)?;
     let info = grounder.info();
@@ -181,11 +179,8 @@ impl<'a> Run<'a> {
     }
 
     fn see(&self, sample: &Sample) -> Result<Seen<'a>, Failure> {
+        let image = files::read_record(self.corpus, &sample.record)?;
         let path = self.corpus.image_path(&sample.record);
-        let image = self
-            .corpus
-            .read_image(&sample.record)
-            .map_err(|e| Failure::about(Exit::Input, "cannot read the image", &path, e))?;
         Seen::new(self.grounder, &image).map_err(|e| Failure::about(Exit::Work, "cannot encode the image", &path, e))
     }
 }

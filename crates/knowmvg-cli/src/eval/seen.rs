@@ -6,7 +6,7 @@ use knowmvg::geometry::{Box2, Image, Map, Model, Thorax};
 use knowmvg::grounder::{Grounder, GrounderError};
 use knowmvg::image::GreyImage;
 use knowmvg::image::preprocess::{model_from_image, prepare};
-use knowmvg::model::answer::{Answer, Candidate, answer};
+use knowmvg::model::answer::{Answer, Candidate};
 use knowmvg::model::encode::encode;
 use knowmvg::model::input::{Features, ImageInput, PhraseInput, phrase_input};
 use knowmvg::prior::frame::model_from_typical;
@@ -133,8 +133,7 @@ impl<'g> Seen<'g> {
         let decoder = self.grounder.decoder();
         let phrases = asked.map(|asked| input(asked, &decoder, &thorax, self.features.grid)).collect();
         let image = ImageInput { features: &self.features, model_from_thorax: thorax, phrases };
-        let Decoder { model, config, texts, patch_size, device, .. } = decoder;
-        answer(model, config, &[image], texts, patch_size, device, &mut ()).remove(0)
+        decoder.answers(&[image], &mut ()).remove(0)
     }
 
     fn shown(&self, answer: &Answer, blind: &Box2<Model>) -> Shown {

@@ -179,7 +179,7 @@ impl Known<'_> {
 }
 
 /// A box at the same place of an image of another size.
-fn rescaled(bounds: &Box2<Image>, from: [u32; 2], to: [u32; 2]) -> Box2<Image> {
+pub fn rescaled(bounds: &Box2<Image>, from: [u32; 2], to: [u32; 2]) -> Box2<Image> {
     let scale: [f64; 2] = std::array::from_fn(|axis| f64::from(to[axis]) / f64::from(from[axis].max(1)));
     let corners = bounds.xyxy();
     Box2::from_xyxy(std::array::from_fn(|i| corners[i] * scale[i % 2])).expect("scaling keeps a box a box")

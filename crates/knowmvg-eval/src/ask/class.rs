@@ -3,10 +3,10 @@
 use knowmvg::decoder::ANATOMY;
 use knowmvg::train::compose::TextLevel;
 use knowmvg::train::dataset::Sample;
+use knowmvg::train::drawn::Drawn;
 use rand::Rng;
 
 use super::{Asking, Draft, by_label, clamped, level_name, target};
-use knowmvg::train::drawn::Drawn;
 
 /// Most absent classes of one image.
 const MOST_ABSENT: usize = 4;

@@ -3,6 +3,7 @@
 //! The boxes stay what they are, whatever the text then says; a wrong side makes the text misleading, not the truth.
 
 use knowmvg::train::dataset::Sample;
+use knowmvg::train::drawn::Drawn;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +12,6 @@ use super::{Asking, Draft, Group, groups, seeded};
 use crate::Target;
 use crate::noise::template::{self, Statement};
 use crate::noise::{Report, Severity};
-use knowmvg::train::drawn::Drawn;
 
 /// The reports of an image; none if no words describe exactly one of its boxes.
 pub fn drafts(sample: &Sample, drawn: &Drawn, asking: &Asking, random: &mut impl Rng) -> Vec<Draft> {

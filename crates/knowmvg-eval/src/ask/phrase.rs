@@ -4,10 +4,10 @@ use knowmvg::grounding::Side;
 use knowmvg::prior::Location;
 use knowmvg::train::compose::{TextLevel, canonical};
 use knowmvg::train::dataset::Sample;
+use knowmvg::train::drawn::Drawn;
 use rand::Rng;
 
 use super::{Asking, Draft, groups, level_name, target};
-use knowmvg::train::drawn::Drawn;
 
 /// A phrase for every group of boxes; then one about an absent finding, and one on the wrong side.
 ///

@@ -3,12 +3,12 @@
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::train::compose::{self, TextLevel};
 use knowmvg::train::dataset::Sample;
+use knowmvg::train::drawn::Drawn;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::{Asking, Draft, Group, groups, level_name};
 use crate::Target;
-use knowmvg::train::drawn::Drawn;
 
 /// Most findings that one report denies.
 const MOST_DENIED: usize = 3;

@@ -3,11 +3,11 @@
 use knowmvg::geometry::{Box2, Image};
 use knowmvg::train::compose::TextLevel;
 use knowmvg::train::dataset::Sample;
+use knowmvg::train::drawn::Drawn;
 use rand::Rng;
 
 use super::place::{common_side, side_word, words};
 use super::{Draft, by_label, groups, target};
-use knowmvg::train::drawn::Drawn;
 
 /// Answer to whether there is something that there is.
 pub const YES: &str = "yes";

@@ -10,7 +10,6 @@ use super::dataset::Sample;
 use super::score::{Asked, ask};
 use crate::decoder::Decoder;
 use crate::geometry::{Box2, Model};
-use crate::model::answer::answer;
 use crate::model::input::Features;
 use crate::model::trace::TraceMap;
 
@@ -50,15 +49,7 @@ pub fn attention(
         let Some((features, asked)) = ask(decoder, sample, level, &read)? else { continue };
         let mut trace = TraceMap::default();
         let image = asked.image(&features);
-        let answers = answer(
-            decoder.model,
-            decoder.config,
-            &[image],
-            decoder.texts,
-            decoder.patch_size,
-            decoder.device,
-            &mut trace,
-        );
+        let answers = decoder.answers(&[image], &mut trace);
         for layer in 0..decoder.config.layers {
             let (shape, maps) = &trace.entries[&format!("layers.{layer}.global_map")];
             let patches = shape[2];

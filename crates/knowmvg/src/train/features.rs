@@ -39,6 +39,11 @@ pub fn view(record: &Record, index: usize, mirror_allowed: bool) -> (Option<View
 /// Views with made-up lesions are numbered from here on, so that they never meet the others in the cache.
 pub const FIRST_INSERTED: usize = 1000;
 
+/// Share of masses among the lesions of the first inserted view; the others are nodules.
+const MASSES_AT_FIRST: f64 = 0.7;
+/// And of the views after it.
+const MASSES_LATER: f64 = 0.15;
+
 /// A view of an image and the lesions drawn on it.
 pub struct Inserted {
     /// How the image is seen; never mirrored.
@@ -54,7 +59,7 @@ pub fn inserted(record: &Record, index: usize, side: usize, model_from_thorax: &
     let view = View::draw(record.width, record.height, &boxes, &Ranges::default(), Mirror::No, &mut rng);
     let view_from_stored =
         view.model_from_image.after(&preprocess::model_from_image(record.width, record.height, side).inverse());
-    let share_of_masses = if index == 0 { 0.7 } else { 0.15 };
+    let share_of_masses = if index == 0 { MASSES_AT_FIRST } else { MASSES_LATER };
     let lesions = lesion::lesions(&view_from_stored.after(model_from_thorax), share_of_masses, &mut rng);
     Inserted { view, lesions }
 }

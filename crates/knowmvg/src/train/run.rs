@@ -81,6 +81,7 @@ pub struct Run {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) train: Vec<Sample>,
     pub(super) val: Vec<Sample>,
+    pub(super) drawn: Drawn,
     pub(super) corpus: Corpus,
     pub(super) device: Device,
 }
@@ -131,6 +132,7 @@ impl Run {
             tokenizer,
             texts,
             labels: labels.known().clone(),
+            drawn: Drawn::of(train.iter().chain(&val)),
             train,
             val,
             corpus,
@@ -261,7 +263,6 @@ impl Run {
         let stage = self.config.stage(state.progress.stage).clone();
         let (priors, anatomy_priors) = self.estimators();
         let class_weights = self.class_weights();
-        let drawn = self.drawn();
         let total = stage.epochs * self.epoch_plan(state.progress.stage, 0).len();
         let asker = Asker {
             knowledge: self.knowledge,
@@ -269,7 +270,7 @@ impl Run {
             anatomy_priors: &anatomy_priors,
             class_weights: &class_weights,
             labels: &self.labels,
-            drawn: &drawn,
+            drawn: &self.drawn,
             prior_switch: self.config.model.switches.prior,
             phrases_per_image: self.config.data.phrases_per_image,
         };
@@ -429,10 +430,6 @@ impl Run {
         }
     }
 
-    fn drawn(&self) -> Drawn {
-        Drawn::of(self.train.iter().chain(&self.val))
-    }
-
     /// Scores the average on `val` and keeps it if it is the best so far.
     fn validate(
         &self,
@@ -451,7 +448,7 @@ impl Run {
         let mut score = anatomy.mean_iou;
         if state.progress.stage == Stage::Findings {
             let of_class = score::score_findings(&decoder, &val, TextLevel::Class, read)?;
-            let of_false = score::signs_of_false_phrases(&decoder, &val, TextLevel::Class, &self.drawn(), read)?;
+            let of_false = score::signs_of_false_phrases(&decoder, &val, TextLevel::Class, &self.drawn, read)?;
             let of_true: Vec<Signs> = of_class.iter().map(Scored::signs).collect();
             scores.extend(score::presence_auroc(&of_true, &of_false).map(|area| ("presence AUROC".into(), area)));
             let class = score::summary(&of_class);
@@ -534,7 +531,7 @@ impl Run {
         let (mut hits, mut presences) = (Vec::new(), Vec::new());
         for level in [TextLevel::Class, TextLevel::Zone] {
             let of_true = score::score_findings(&decoder, &val, level, read)?;
-            let of_false = score::signs_of_false_phrases(&decoder, &val, level, &self.drawn(), read)?;
+            let of_false = score::signs_of_false_phrases(&decoder, &val, level, &self.drawn, read)?;
             hits.extend(of_true.iter().map(|s| Outcome { signs: s.signs(), is_hit: s.iou >= 0.5 }));
             presences.extend(of_true.iter().map(|s| Outcome { signs: s.signs(), is_hit: true }));
             presences.extend(of_false.into_iter().map(|signs| Outcome { signs, is_hit: false }));

@@ -15,7 +15,7 @@ use crate::calibration::Signs;
 use crate::decoder::{ANATOMY, Decoder, identity_thorax};
 use crate::geometry::{Box2, Map, Model, Thorax};
 use crate::knowledge;
-use crate::model::answer::{Answer, answer};
+use crate::model::answer::Answer;
 use crate::model::input::{Features, ImageInput, PhraseInput};
 use crate::prior::frame::model_from_typical;
 use crate::prior::{Location, Prior};
@@ -160,8 +160,7 @@ pub fn score_findings(
     for sample in samples {
         let Some((features, asked)) = ask(decoder, sample, level, &read)? else { continue };
         let image = asked.image(&features);
-        let answers =
-            answer(decoder.model, decoder.config, &[image], decoder.texts, decoder.patch_size, decoder.device, &mut ());
+        let answers = decoder.answers(&[image], &mut ());
         for (phrase, found) in answers[0].iter().enumerate() {
             let truth = asked.truth(phrase);
             let blind = asked.words.blind(phrase);
@@ -193,8 +192,7 @@ pub fn signs_of_false_phrases(
         let features = read(sample)?;
         let words = Words::new(decoder, sample, &texts, &features);
         let image = words.image(&features);
-        let answers =
-            answer(decoder.model, decoder.config, &[image], decoder.texts, decoder.patch_size, decoder.device, &mut ());
+        let answers = decoder.answers(&[image], &mut ());
         let answers = answers[0].iter().enumerate();
         out.extend(answers.map(|(phrase, found)| Signs::new(found, &found.candidates[0], &words.blind(phrase))));
     }
