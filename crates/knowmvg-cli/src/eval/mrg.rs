@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use knowmvg::grounding::ModelInfo;
 use knowmvg_eval::blind::BlindConfig;
 use knowmvg_eval::mrg::{Learnt, MrgError, MrgRow, SYSTEMS, folds, read_rows};
 use knowmvg_eval::{Item, Prediction};
@@ -21,18 +22,19 @@ const FOLDS: usize = 5;
 
 /// Learns, answers and prints the table.
 pub fn run(args: &MrgArgs) -> Result<(), Failure> {
-    let answered = answered(args)?;
+    let pixels = args.corpus.as_ref().map(|corpus| Pixels::open(corpus, args)).transpose()?;
+    let answered = match &pixels {
+        Some(pixels) => with_pixels(pixels, args)?,
+        None => without_pixels(args)?,
+    };
     if let Some(out) = &args.out {
-        write(out, &answered, args)?;
+        write(out, &answered, pixels.as_ref().map(Pixels::model), args)?;
     }
     let report = Report::new(args, &answered);
     if args.json { output::print_json(&report) } else { output::print(&table(&report)) }
 }
 
-fn answered(args: &MrgArgs) -> Result<Vec<Answered>, Failure> {
-    if let Some(corpus) = &args.corpus {
-        return with_pixels(&Pixels::open(corpus, args)?, args);
-    }
+fn without_pixels(args: &MrgArgs) -> Result<Vec<Answered>, Failure> {
     let train = rows(args, "train")?;
     match args.split {
         SplitArg::Train => Ok(cross_validated(&train, args)),
@@ -111,12 +113,12 @@ fn answer(learnt_from: &[MrgRow], asked: &[MrgRow], args: &MrgArgs) -> Vec<Answe
     answered.collect()
 }
 
-fn write(out: &Path, answered: &[Answered], args: &MrgArgs) -> Result<(), Failure> {
+fn write(out: &Path, answered: &[Answered], model: Option<ModelInfo>, args: &MrgArgs) -> Result<(), Failure> {
     let items: Vec<Item> = answered.iter().map(|row| row.item.clone()).collect();
     let settings = Settings {
         data_set: format!("MRG-ChestX-ray8, reports by {}", args.text.name()),
         split: format!("{:?}", args.split).to_lowercase(),
-        model: None,
+        model,
         knowledge: knowmvg::knowledge::KnowledgeBase::chest().manifest().version.clone(),
         seed: args.seed,
     };

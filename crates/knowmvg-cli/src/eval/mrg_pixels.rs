@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use knowmvg::grounder::Grounder;
-use knowmvg::grounding::{self, GroundedPhrase};
+use knowmvg::grounding::{self, GroundedPhrase, ModelInfo};
 use knowmvg::train::corpus::{Corpus, Record, Split};
 use knowmvg_eval::blind::read;
 use knowmvg_eval::mrg::{MrgRow, SIDE};
@@ -35,6 +35,11 @@ impl Pixels {
         let records = corpus.records.iter().filter(|record| record.split == split);
         let by_name = records.filter_map(|record| Some((name(&record.image)?, record.clone()))).collect();
         Ok(Self { corpus, grounder, by_name })
+    }
+
+    /// The model that looks.
+    pub fn model(&self) -> ModelInfo {
+        self.grounder.info()
     }
 
     /// Whether the image of a row is there.

@@ -120,6 +120,13 @@ fn the_model_looks_where_the_image_is_at_hand_and_nowhere_else() {
     assert!(system == "model" && (0.0..=1.0).contains(&iou), "{report}");
     let looked = folder.read("out/predictions/model.jsonl");
     assert_eq!(looked.lines().filter(|line| line.contains("confidence")).count(), of_test, "{looked}");
+    // The folder says which model looked, so that another one's answers are not taken for its own.
+    let model = |out: &str| {
+        let settings: Value = serde_json::from_str(&folder.read(&format!("{out}/settings.json"))).unwrap();
+        settings["model"]["sha256"].clone()
+    };
+    run(&folder, &["--out", &folder.at("blind")]).ended_with(0);
+    assert!(model("out").is_string() && model("blind").is_null());
     let unseen = run(&folder, &["--model", "nowhere"]).ended_with(2);
     assert!(unseen.stderr.contains("--corpus"), "{unseen:?}");
 }
