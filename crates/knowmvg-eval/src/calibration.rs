@@ -1,6 +1,8 @@
 //! Whether a confidence of 0.7 is right seven times in ten.
 
 use knowmvg::eval::Resampling;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use crate::bootstrap::Clustered;
 use crate::scores::{Calibration, ReliabilityBin};
@@ -21,10 +23,12 @@ pub struct Claim {
 pub fn calibration(claims: &[(&str, Claim)], resampling: Resampling) -> Option<Calibration> {
     let mut sorted = claims.to_vec();
     sorted.sort_by(|(_, a), (_, b)| a.confidence.total_cmp(&b.confidence));
-    let bins = bins(&sorted.iter().map(|(_, claim)| *claim).collect::<Vec<_>>());
+    let alone: Vec<Claim> = sorted.iter().map(|(_, claim)| *claim).collect();
+    let (bins, ece_by_chance) = (bins(&alone), ece_by_chance(&alone, resampling)?);
     let clustered = Clustered::new(sorted);
     Some(Calibration {
         ece: clustered.metric(resampling, ece)?,
+        ece_by_chance,
         adaptive_ece: clustered.metric(resampling, adaptive_ece)?,
         brier: clustered.metric(resampling, brier)?,
         bins,
@@ -38,6 +42,20 @@ pub fn calibration(claims: &[(&str, Claim)], resampling: Resampling) -> Option<C
 pub fn ece(claims: &[Claim]) -> Option<f64> {
     let error = |bin: &ReliabilityBin| bin.n as f64 * (bin.confidence - bin.accuracy).abs();
     (!claims.is_empty()).then(|| bins(claims).iter().map(error).sum::<f64>() / claims.len() as f64)
+}
+
+/// Mean [`ece`] of a system with the same confidences, all of them exact: hits are drawn as the confidences say, each claim
+/// by itself.
+///
+/// # Source
+/// The null distribution of Bröcker and Smith, *Increasing the reliability of reliability diagrams*, Weather and Forecasting
+/// 22, 2007.
+pub fn ece_by_chance(claims: &[Claim], resampling: Resampling) -> Option<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(resampling.seed);
+    let mut drawn = |claim: &Claim| Claim { is_hit: rng.random_bool(claim.confidence.clamp(0.0, 1.0)), ..*claim };
+    let draws = (0..resampling.resamples).map(|_| ece(&claims.iter().map(&mut drawn).collect::<Vec<_>>()));
+    let total: f64 = draws.sum::<Option<f64>>()?;
+    Some(total / resampling.resamples.max(1) as f64)
 }
 
 /// Expected calibration error over 15 bins of equally many claims, sorted by confidence; the first bins hold one more where
@@ -115,9 +133,22 @@ mod tests {
         assert!((before.unwrap() - (20.0 / 37.0 - 0.5)).abs() < 1e-12);
     }
 
+    /// One claim of 0.3 misses by 0.3 seven times in ten, by 0.7 three times: 0.42. Of many claims, chance leaves little.
+    #[test]
+    fn chance_alone_is_the_binomial_error_of_the_bins() {
+        let chance = |claims: &[Claim]| ece_by_chance(claims, Resampling { resamples: 4_000, seed: 1 }).unwrap();
+        let one = chance(&claims(0.3, 0, 1));
+        assert!((one - 0.42).abs() < 0.01, "{one}"); // three standard errors of 4,000 draws: 0.009
+        // Mean distance of a binomial share from its mean, about sqrt(2 p (1 - p) / (pi n)).
+        let many = chance(&claims(0.3, 0, 400));
+        assert!((many - (2.0 * 0.21 / (std::f64::consts::PI * 400.0)).sqrt()).abs() < 1e-3, "{many}");
+        assert_eq!(chance(&claims(1.0, 0, 5)), 0.0);
+    }
+
     #[test]
     fn nothing_claimed_is_nothing_measured() {
         assert_eq!([ece(&[]), adaptive_ece(&[]), brier(&[])], [None; 3]);
+        assert_eq!(ece_by_chance(&[], Resampling::default()), None);
         assert_eq!(calibration(&[], Resampling::default()), None);
     }
 }

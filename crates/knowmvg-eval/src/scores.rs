@@ -191,6 +191,10 @@ pub struct RocPoint {
 pub struct Calibration {
     /// Expected calibration error with bins of equal width.
     pub ece: Metric,
+    /// What `ece` would be on average if every confidence were exact: with few claims a bin is off by chance alone. 0 in
+    /// files written without it.
+    #[serde(default)]
+    pub ece_by_chance: f64,
     /// Expected calibration error with bins of equally many.
     pub adaptive_ece: Metric,
     /// Mean squared difference between confidence and hit.

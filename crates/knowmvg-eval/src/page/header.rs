@@ -33,13 +33,14 @@ fn facts(about: &About) -> Vec<(&'static str, String)> {
     ]
 }
 
-const DEFINITIONS: [(&str, &str); 9] = [
+const DEFINITIONS: [(&str, &str); 10] = [
     ("mIoU", "mean IoU of the first box, over statements with exactly one true box; no box counts 0"),
     ("Acc@t", "share of these statements with an IoU of at least t; some papers call Acc@0.5 AP50"),
     ("Union IoU", "IoU of all predicted boxes together with all true boxes together"),
     ("AP50", "COCO average precision at an IoU of 0.5, mean over the classes; without an interval"),
     ("AUROC", "how well the stated presence tells statements that are true of the image from those that are not"),
     ("ECE", "expected calibration error of the first box's confidence against an IoU of at least 0.5; lower is better"),
+    ("ECE by chance", "the ECE that exact confidences would have on so few boxes; nothing below it means anything"),
     ("Macro", "each class weighs the same"),
     ("Floor", "a system that a model must beat, e.g. one that never sees the image; in italics, dashed in plots"),
     ("[low, high]", "95 % percentile interval of a bootstrap over patients"),

@@ -11,7 +11,7 @@ const COLUMNS: [Measure; 5] =
 pub(super) fn main_table(page: &Page<'_>, part: &Part) -> String {
     let mut columns = vec!["System".to_owned(), "n".to_owned()];
     columns.extend(COLUMNS.iter().map(|measure| measure_name(*measure).to_owned()));
-    columns.extend(["AP50", "AUROC", "ECE"].map(str::to_owned));
+    columns.extend(["AP50", "AUROC", "ECE", "ECE by chance"].map(str::to_owned));
     let rows: Vec<String> = page.scored_on(part).into_iter().map(|(system, own)| row(system, own)).collect();
     table(&format!("{}: all systems", part_name(part)), &columns, &rows)
 }
@@ -29,16 +29,21 @@ pub(super) fn overall_metric(part: &Part, measure: Measure) -> Option<&Metric> {
 fn row(system: &Answers<'_>, part: &Part) -> String {
     let n = overall(part).map_or(0, |group| group.n);
     let boxes: Vec<String> = COLUMNS.iter().map(|measure| cell(overall_metric(part, *measure))).collect();
-    let ap50 = part.detection.as_ref().map(|detection| detection.mean.ap50);
-    let ap50 = ap50.map_or(format!("<td>{NOTHING}</td>"), |ap| format!("<td data-value=\"{ap}\">{}</td>", number(ap)));
+    let ap50 = plain(part.detection.as_ref().map(|detection| detection.mean.ap50));
     format!(
-        "<tr{}>{}<td data-value=\"{n}\">{n}</td>{}{ap50}{}{}</tr>\n",
+        "<tr{}>{}<td data-value=\"{n}\">{n}</td>{}{ap50}{}{}{}</tr>\n",
         if system.is_floor { " class=\"floor\"" } else { "" },
         name(system),
         boxes.concat(),
         cell(part.presence.as_ref().map(|presence| &presence.auroc)),
         cell(part.calibration.as_ref().map(|calibration| &calibration.ece)),
+        plain(part.calibration.as_ref().map(|calibration| calibration.ece_by_chance)),
     )
+}
+
+/// A number without an interval.
+fn plain(value: Option<f64>) -> String {
+    value.map_or(format!("<td>{NOTHING}</td>"), |v| format!("<td data-value=\"{v}\">{}</td>", number(v)))
 }
 
 fn name(system: &Answers<'_>) -> String {
