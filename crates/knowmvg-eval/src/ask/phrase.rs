@@ -1,6 +1,5 @@
 //! Phrases with one box each, and phrases that are false.
 
-use knowmvg::grounding::Side;
 use knowmvg::prior::Location;
 use knowmvg::train::compose::{TextLevel, canonical};
 use knowmvg::train::dataset::Sample;
@@ -41,18 +40,8 @@ fn draft(
 
 /// A finding of one lung, said of the other one, which does not have it.
 fn wrong_side(sample: &Sample, level: TextLevel, random: &mut impl Rng) -> Option<Draft> {
-    let is_there = |label: &str, side: Side| {
-        sample.findings.iter().any(|found| found.label == label && found.location.side != side.other())
-    };
-    let candidates: Vec<(&str, Location)> = sample
-        .findings
-        .iter()
-        .filter_map(|found| {
-            let side = found.location.side?.other()?;
-            let location = Location { side: Some(side), ..found.location };
-            (!is_there(&found.label, side)).then_some((found.label.as_str(), level.visible(location)))
-        })
-        .collect();
+    let candidates: Vec<(&str, Location)> =
+        sample.wrong_sides().map(|(found, said)| (found.label.as_str(), level.visible(said))).collect();
     let (label, said) = candidates.get(random.random_range(0..candidates.len().max(1)))?;
     Some(draft(label, *said, level, Vec::new()))
 }

@@ -81,6 +81,19 @@ impl Sample {
         })
     }
 
+    /// Whether a finding may be said of a side: one of its boxes is there, or where no side can be told.
+    pub fn may_show_on(&self, finding: &str, side: Side) -> bool {
+        self.findings.iter().any(|found| found.finding == finding && found.location.side != side.other())
+    }
+
+    /// Each box's finding, said of the other side, where that is false of the image.
+    pub fn wrong_sides(&self) -> impl Iterator<Item = (&FindingBox, Location)> {
+        self.findings.iter().filter_map(|found| {
+            let side = found.location.side?.other().filter(|side| !self.may_show_on(&found.finding, *side))?;
+            Some((found, Location { side: Some(side), ..found.location }))
+        })
+    }
+
     /// This sample with made-up lesions instead of its own boxes, as seen in an inserted view; `None` where no lesion fits
     /// or the lungs are not known.
     pub fn with_lesions(&self, index: usize, side: usize) -> Option<(Self, features::Inserted)> {
@@ -315,11 +328,9 @@ impl Asker<'_> {
             side: [None, Some(Side::Left), Some(Side::Right)].choose(rng).copied().flatten(),
             zone: [None, Some(Zone::Upper), Some(Zone::Mid), Some(Zone::Lower)].choose(rng).copied().flatten(),
         };
-        let wrong_side = sample.findings.choose(rng).filter(|_| rng.random_bool(0.4)).and_then(|b| {
-            let other = b.location.side?.other()?;
-            let is_there = sample.findings.iter().any(|o| o.finding == b.finding && o.location.side == Some(other));
-            (!is_there).then(|| (b.finding.clone(), Location { side: Some(other), zone: b.location.zone }))
-        });
+        let wrong_sides: Vec<_> = sample.wrong_sides().collect();
+        let wrong_side = wrong_sides.choose(rng).filter(|_| rng.random_bool(0.4));
+        let wrong_side = wrong_side.map(|(found, location)| (found.finding.clone(), *location));
         let (finding, location) = match wrong_side {
             Some(wrong) => wrong,
             None => (absent.choose(rng).and_then(|label| self.by_label(label))?, random),

@@ -1,7 +1,7 @@
 //! Phrase grounding on labelled boxes: the decoder's first box and the image-blind prior's, side by side.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -205,15 +205,11 @@ fn false_phrases(sample: &Sample, level: TextLevel, drawn: &Drawn) -> Vec<String
     let absent = drawn.absent(sample, &mut random).into_iter().take(FALSE_LABELS);
     let mut texts: Vec<String> = absent.map(str::to_owned).collect();
     if level != TextLevel::Class {
-        let is_there =
-            |label: &str, side| sample.findings.iter().any(|b| b.label == label && b.location.side == Some(side));
-        let mirrored = sample.findings.iter().filter_map(|b| {
-            let side = b.location.side?.other().filter(|side| !is_there(&b.label, *side))?;
-            Some(canonical(&b.label, level.visible(Location { side: Some(side), ..b.location })))
-        });
+        let mirrored = sample.wrong_sides().map(|(found, said)| canonical(&found.label, level.visible(said)));
         texts.extend(mirrored);
-        texts.dedup();
     }
+    let mut asked = BTreeSet::new();
+    texts.retain(|text| asked.insert(text.clone()));
     texts
 }
 
@@ -312,4 +308,48 @@ pub fn by<K: Ord>(scored: &[Scored], key: impl Fn(&Scored) -> K) -> BTreeMap<K, 
         groups.entry(key(row)).or_default().push(row);
     }
     groups.into_iter().map(|(key, rows)| (key, summary(rows))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::KnowledgeBase;
+    use crate::train::corpus::Record;
+    use crate::train::dataset::LabelMap;
+
+    /// A nodule in the image's left half, the patient's right, and an effusion across the midline.
+    fn sample() -> Sample {
+        let record: Record = serde_json::from_value(serde_json::json!({
+            "id": "s/1", "source": "s", "image": "1.png", "tier": "open", "split": "val", "width": 100, "height": 100,
+            "findings_annotated": true,
+            "findings": [
+                {"label": "nodule", "box": [0.2, 0.2, 0.3, 0.3]},
+                {"label": "nodule", "box": [0.2, 0.4, 0.3, 0.5]},
+                {"label": "effusion", "box": [0.2, 0.6, 0.8, 0.9]},
+            ],
+        }))
+        .unwrap();
+        Sample::new(&record, 448, &mut LabelMap::new(KnowledgeBase::chest())).unwrap()
+    }
+
+    #[test]
+    fn a_phrase_that_is_false_is_asked_once_and_of_a_side_that_can_be_wrong() {
+        let sample = sample();
+        let asked = false_phrases(&sample, TextLevel::Side, &Drawn::of([&sample]));
+        // Both nodules are false of the other lung, in the same words; the effusion may be said of either.
+        assert_eq!(asked, ["left nodule"]);
+        assert!(false_phrases(&sample, TextLevel::Class, &Drawn::of([&sample])).is_empty());
+    }
+
+    #[test]
+    fn auroc_is_the_share_of_pairs_in_order() {
+        let signs = |presence| Signs { presence, spread: 0.1, area: 0.1, agreement: 0.0, patch: 0.0 };
+        let area = |t: &[f64], f: &[f64]| {
+            let of = |presences: &[f64]| presences.iter().map(|p| signs(*p)).collect::<Vec<_>>();
+            presence_auroc(&of(t), &of(f))
+        };
+        assert_eq!(area(&[0.9, 0.5], &[0.5, 0.1]), Some(0.875)); // three pairs in order, one tied
+        assert_eq!(area(&[0.1], &[0.9]), Some(0.0));
+        assert_eq!(area(&[], &[0.9]), None);
+    }
 }
