@@ -185,7 +185,7 @@ scored on phrases that one box fits. An interrupted grid goes on where it stoppe
 kept below the grid's `output`. The table has the mean over seeds of each phrase's IoU, and paired
 differences to the reference arm with 95 % intervals over patients.")]
 pub struct AblateArgs {
-    /// The grid, a TOML file; see runs/ablation.toml
+    /// The grid, a TOML file; see runs/ablation/
     pub grid: PathBuf,
     /// Part of the corpus that is scored; never choose between arms by `test`
     #[arg(long, default_value = "val")]

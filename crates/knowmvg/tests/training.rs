@@ -73,6 +73,7 @@ fn recipe(folder: &Path, name: &str) -> TrainConfig {
         output: folder.join(name),
         cache: Some(folder.join("features")),
         tokenizer: None,
+        thorax: None,
         model,
         loss: Default::default(),
         data: DataConfig {
@@ -148,5 +149,32 @@ fn a_resumed_run_continues_bit_for_bit() {
             .collect::<Vec<_>>()
     };
     assert_eq!(read("whole"), read("stopped"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A run that is told where the lungs lie needs no anatomy stage, and refuses a file that leaves one out.
+#[test]
+fn frames_of_an_earlier_run_are_taken_and_must_be_whole() {
+    let folder = corpus("frames");
+    train(TrainConfig { anatomy: stage(1, 1e-3), findings: stage(1, 1e-3), ..recipe(&folder, "earlier") });
+    let frames = folder.join("earlier/thorax.json");
+    let config = |name: &str, frames: &Path| TrainConfig {
+        anatomy: stage(0, 1e-3),
+        findings: stage(1, 1e-3),
+        thorax: Some(frames.to_owned()),
+        ..recipe(&folder, name)
+    };
+    train(config("later", &frames));
+    let read =
+        |path: &Path| -> BTreeMap<String, [f64; 4]> { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    assert_eq!(read(&folder.join("later/thorax.json")), read(&frames));
+
+    let mut some = read(&frames);
+    let (missing, _) = some.pop_first().unwrap();
+    let partial = folder.join("partial.json");
+    std::fs::write(&partial, serde_json::to_vec(&some).unwrap()).unwrap();
+    let refused = Run::prepare(config("refused", &partial)).unwrap().run(false, &mut Notes::default());
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains(&missing) && error.contains("partial.json"), "{error}");
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -50,7 +50,7 @@ impl Grid {
         let unreadable = |e: String| Failure::about(Exit::Input, "cannot read the ablation", path, e);
         let text = fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
         let mut grid: Self = toml::from_str(&text)
-            .map_err(|e| unreadable(e.to_string()).fix("runs/ablation.toml is one to compare with"))?;
+            .map_err(|e| unreadable(e.to_string()).fix("runs/ablation/ has some to compare with"))?;
         let base = path.parent().unwrap_or(Path::new("."));
         grid.recipe = base.join(&grid.recipe);
         grid.output = base.join(&grid.output);
@@ -111,11 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn the_grid_of_the_repository_fits_its_recipe() {
-        let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs");
-        let runs = Grid::open(&runs.join("ablation.toml")).unwrap().runs().unwrap();
-        assert_eq!(runs.len(), 3 * 9);
-        let no_local = runs.iter().find(|run| run.arm == "no-local").unwrap();
+    fn the_grids_of_the_repository_fit_their_recipe_and_share_their_runs() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs/ablation");
+        let runs = |grid: &str| Grid::open(&folder.join(grid)).unwrap().runs().unwrap();
+        let (paper, all) = (runs("paper.toml"), runs("all.toml"));
+        assert_eq!((paper.len(), all.len()), (3 * 4, 3 * 9));
+        let is_among = |run: &ArmRun| all.iter().any(|other| other.config == run.config);
+        assert!(paper.iter().all(is_among));
+        let no_local = paper.iter().find(|run| run.arm == "no-local").unwrap();
         assert_eq!(no_local.config.model.switches.local, knowmvg::model::config::LocalSwitch::Off);
     }
 

@@ -1,4 +1,5 @@
-//! A recipe, from its file: TOML whose paths are relative to the file's own folder.
+//! A recipe, from its file: TOML whose paths are relative to the file's own folder. One with `base = "other.toml"` only says
+//! what differs from that file, which lies in the same folder.
 
 use std::fs;
 use std::path::Path;
@@ -9,15 +10,33 @@ use toml::{Table, Value};
 
 use crate::failure::{Exit, Failure};
 
+/// Most recipes that stand on each other; more are a circle.
+const MAX_BASES: usize = 8;
+
 /// Reads a recipe.
 pub fn read(path: &Path) -> Result<TrainConfig, Failure> {
     from_table(read_table(path)?, path)
 }
 
-/// Reads a recipe as it stands, to be changed before it is understood.
+/// Reads a recipe, written over its base, to be changed before it is understood.
 pub fn read_table(path: &Path) -> Result<Table, Failure> {
+    read_over_base(path, MAX_BASES)
+}
+
+fn read_over_base(path: &Path, bases_left: usize) -> Result<Table, Failure> {
     let text = fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
-    toml::from_str(&text).map_err(|e| unreadable(path, e))
+    let mut own: Table = toml::from_str(&text).map_err(|e| unreadable(path, e))?;
+    let Some(base) = own.remove("base") else { return Ok(own) };
+    // Of another folder, the paths inside would be relative to one file and read from another.
+    let Some(name) = base.as_str().filter(|name| Path::new(name).file_name().is_some_and(|own| own == *name)) else {
+        return Err(malformed(path, format!("expected `base` to name a recipe of the same folder, found {base}")));
+    };
+    if bases_left == 0 {
+        return Err(malformed(path, format!("expected at most {MAX_BASES} recipes that stand on each other")));
+    }
+    let mut table = read_over_base(&path.with_file_name(name), bases_left - 1)?;
+    merge(&mut table, &own);
+    Ok(table)
 }
 
 /// Understands a recipe that was read from `path`; what its `model` leaves out is as by default.
@@ -35,11 +54,16 @@ pub fn from_table(mut table: Table, path: &Path) -> Result<TrainConfig, Failure>
     }
     config.cache = config.cache.take().map(|cache| base.join(cache));
     config.tokenizer = config.tokenizer.take().map(|tokenizer| base.join(tokenizer));
+    config.thorax = config.thorax.take().map(|thorax| base.join(thorax));
     Ok(config)
 }
 
 fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    Failure::about(Exit::Input, "cannot read the recipe", path, error)
+    malformed(path, error.to_string())
+}
+
+fn malformed(path: &Path, problem: String) -> Failure {
+    Failure::about(Exit::Input, "cannot read the recipe", path, problem)
 }
 
 /// Writes `changes` over `table`, key by key, down to the values.
@@ -63,6 +87,21 @@ mod tests {
         let mut table: Table = toml::from_str("a = 1\n[b]\nc = 2\nd = 3").unwrap();
         merge(&mut table, &toml::from_str("e = 4\n[b]\nc = 5").unwrap());
         assert_eq!(table, toml::from_str("a = 1\ne = 4\n[b]\nc = 5\nd = 3").unwrap());
+    }
+
+    #[test]
+    fn a_recipe_says_what_differs_from_its_base_and_a_circle_is_refused() {
+        let folder = std::env::temp_dir().join(format!("knowmvg-recipes-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        write("1.toml", "a = 1\n[b]\nc = 2\nd = 3");
+        write("2.toml", "base = '1.toml'\n[b]\nc = 5");
+        write("circle.toml", "base = 'circle.toml'");
+        write("elsewhere.toml", "base = '../1.toml'");
+        let table = |name: &str| read_table(&folder.join(name));
+        assert_eq!(table("2.toml").unwrap(), toml::from_str("a = 1\n[b]\nc = 5\nd = 3").unwrap());
+        assert!(table("circle.toml").is_err() && table("elsewhere.toml").is_err());
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct TrainConfig {
     /// Vocabulary of the phrase encoder, a `tokenizer.json`; made from the knowledge base and the labels if absent.
     #[serde(default)]
     pub tokenizer: Option<PathBuf>,
+    /// Where the lungs of each image lie, the `thorax.json` of an earlier run: all arms of an ablation then share their
+    /// frames, and none needs an anatomy stage. The lungs are found by the run's own anatomy stage if absent.
+    #[serde(default)]
+    pub thorax: Option<PathBuf>,
     /// Sizes and switches.
     #[serde(default)]
     pub model: ModelConfig,
@@ -144,6 +148,7 @@ impl TrainConfig {
             tower: name(&self.tower),
             output: name(&self.output),
             cache: None,
+            thorax: self.thorax.as_ref().map(name),
             ..self.clone()
         }
     }

@@ -473,15 +473,17 @@ impl Run {
             PriorTable::from_estimator(&self.estimators().1),
         );
         let path = self.config.output.join("thorax.json");
-        let known: BTreeMap<String, [f64; 4]> =
-            fs::read(&path).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
-        let mut found = known;
+        let mut found = self.known_thoraxes(&path)?;
         observer.begin("thorax", (self.train.len() + self.val.len()) as u64);
         for index in 0..self.train.len() + self.val.len() {
             let sample =
                 if index < self.train.len() { &self.train[index] } else { &self.val[index - self.train.len()] };
             let id = sample.record.id.clone();
             if !found.contains_key(&id) {
+                if let Some(file) = &self.config.thorax {
+                    let problem = format!("expected the lungs of every image, found none of {id}");
+                    return Err(TrainError::Config(format!("{problem}: {}", file.display())));
+                }
                 let decoder = self.decoder(&model, &priors, &anatomy_priors);
                 let features = self.cache.read(&id, 0)?;
                 let map = decoder.anatomy(&[&features])[0].model_from_thorax.unwrap_or_else(model_from_typical);
@@ -496,6 +498,19 @@ impl Run {
             sample.model_from_thorax = crate::geometry::Map::from_unit_square(&bounds);
         }
         fs::write(&path, serde_json::to_vec(&found).expect("numbers serialize")).map_err(|e| TrainError::io(e, &path))
+    }
+
+    /// What this run has found already, else what the recipe names.
+    fn known_thoraxes(&self, own: &Path) -> Result<BTreeMap<String, [f64; 4]>, TrainError> {
+        let found = fs::read(own).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        match (found, &self.config.thorax) {
+            (Some(found), _) => Ok(found),
+            (None, None) => Ok(BTreeMap::new()),
+            (None, Some(path)) => {
+                let bytes = fs::read(path).map_err(|e| TrainError::io(e, path))?;
+                serde_json::from_slice(&bytes).map_err(|e| TrainError::Config(format!("{}: {e}", path.display())))
+            }
+        }
     }
 
     fn export(&self, state: &State) -> Result<PathBuf, TrainError> {
