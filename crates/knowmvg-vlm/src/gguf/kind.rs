@@ -63,22 +63,24 @@ impl Kind {
 
     /// The numbers of whole blocks.
     pub(super) fn decode(self, bytes: &[u8]) -> Vec<f32> {
-        let (_, size) = self.block();
-        bytes.chunks_exact(size).flat_map(|block| self.decode_block(block)).collect()
+        let (count, size) = self.block();
+        let mut values = Vec::with_capacity(bytes.len() / size * count);
+        for block in bytes.chunks_exact(size) {
+            self.decode_block(block, &mut values);
+        }
+        values
     }
 
-    fn decode_block(self, block: &[u8]) -> Vec<f32> {
+    fn decode_block(self, block: &[u8], values: &mut Vec<f32>) {
         match self {
-            Self::F32 => vec![f32::from_le_bytes([block[0], block[1], block[2], block[3]])],
-            Self::F16 => vec![half_at(block, 0)],
-            Self::Bf16 => vec![bf16::from_le_bytes([block[0], block[1]]).to_f32()],
-            Self::Q4_0 => scaled(fours(&block[2..]), -8, half_at(block, 0), 0.0),
-            Self::Q4_1 => scaled(fours(&block[4..]), 0, half_at(block, 0), half_at(block, 2)),
-            Self::Q5_0 => scaled(fives(&block[2..]), -16, half_at(block, 0), 0.0),
-            Self::Q5_1 => scaled(fives(&block[4..]), 0, half_at(block, 0), half_at(block, 2)),
-            Self::Q8_0 => {
-                scaled(block[2..].iter().map(|byte| i32::from(*byte as i8)).collect(), 0, half_at(block, 0), 0.0)
-            }
+            Self::F32 => values.push(f32::from_le_bytes([block[0], block[1], block[2], block[3]])),
+            Self::F16 => values.push(half_at(block, 0)),
+            Self::Bf16 => values.push(bf16::from_le_bytes([block[0], block[1]]).to_f32()),
+            Self::Q4_0 => values.extend(scaled(fours(&block[2..]), -8, half_at(block, 0), 0.0)),
+            Self::Q4_1 => values.extend(scaled(fours(&block[4..]), 0, half_at(block, 0), half_at(block, 2))),
+            Self::Q5_0 => values.extend(scaled(fives(&block[2..]), -16, half_at(block, 0), 0.0)),
+            Self::Q5_1 => values.extend(scaled(fives(&block[4..]), 0, half_at(block, 0), half_at(block, 2))),
+            Self::Q8_0 => values.extend(scaled(bytes(&block[2..]), 0, half_at(block, 0), 0.0)),
         }
     }
 }
@@ -87,21 +89,26 @@ fn half_at(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
-fn scaled(steps: Vec<i32>, shift: i32, scale: f32, least: f32) -> Vec<f32> {
-    steps.into_iter().map(|step| (step + shift) as f32 * scale + least).collect()
+fn scaled(steps: [i32; BLOCK], shift: i32, scale: f32, least: f32) -> [f32; BLOCK] {
+    steps.map(|step| (step + shift) as f32 * scale + least)
+}
+
+/// Signed bytes.
+fn bytes(bytes: &[u8]) -> [i32; BLOCK] {
+    std::array::from_fn(|i| i32::from(bytes[i] as i8))
 }
 
 /// Low halves of 16 bytes, then their high halves.
-fn fours(bytes: &[u8]) -> Vec<i32> {
-    let low = bytes[..BLOCK / 2].iter().map(|byte| i32::from(byte & 15));
-    low.chain(bytes[..BLOCK / 2].iter().map(|byte| i32::from(byte >> 4))).collect()
+fn fours(bytes: &[u8]) -> [i32; BLOCK] {
+    let half = BLOCK / 2;
+    std::array::from_fn(|i| i32::from(if i < half { bytes[i] & 15 } else { bytes[i - half] >> 4 }))
 }
 
 /// 32 fifth bits, then as [`fours`].
-fn fives(bytes: &[u8]) -> Vec<i32> {
+fn fives(bytes: &[u8]) -> [i32; BLOCK] {
     let fifths = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    let fifth = |i: usize| ((fifths >> i & 1) << 4) as i32;
-    fours(&bytes[4..]).into_iter().enumerate().map(|(i, four)| four | fifth(i)).collect()
+    let fours = fours(&bytes[4..]);
+    std::array::from_fn(|i| fours[i] | ((fifths >> i & 1) << 4) as i32)
 }
 
 #[cfg(test)]

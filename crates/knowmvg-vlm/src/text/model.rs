@@ -1,6 +1,5 @@
 use burn::module::Module;
 use burn::nn::{Embedding, Linear, RmsNorm};
-use burn::tensor::module::linear;
 use burn::tensor::{Int, Tensor};
 
 use super::block::Block;
@@ -118,7 +117,14 @@ impl LanguageModel {
     pub fn logits(&self, hidden_states: Tensor<3>) -> Tensor<3> {
         match &self.lm_head {
             Some(head) => head.forward(hidden_states),
-            None => linear(hidden_states, self.embed_tokens.weight.val().transpose(), None),
+            None => {
+                let [batch, tokens, width] = hidden_states.dims();
+                let table = self.embed_tokens.weight.val();
+                let [vocabulary, _] = table.dims();
+                // As matrices: of a batch of them, Burn would copy the turned table.
+                let rows = hidden_states.reshape([batch * tokens, width]);
+                rows.matmul(table.transpose()).reshape([batch, tokens, vocabulary])
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor};
 
@@ -84,7 +84,7 @@ impl WeightReader<'_> {
     fn convolution(&mut self, prefix: &str, config: &VisionConfig) -> Linear {
         let shape = [config.width, config.channels, config.temporal_patch, config.patch, config.patch];
         let weight = self.tensor(&format!("{prefix}.weight"), shape);
-        Linear { weight: Param::from_tensor(weight.flatten::<2>(1, 4).transpose()), bias: None }
+        Linear { weight: self.turned(weight.flatten(1, 4)), bias: None }
     }
 }
 

@@ -72,14 +72,20 @@ impl<'a> WeightReader<'a> {
         Ok(values)
     }
 
-    /// A linear map from `inputs` to `outputs`. Files store it as `[outputs, inputs]`; Burn multiplies from the right.
+    /// A linear map from `inputs` to `outputs`, which files store as `[outputs, inputs]`.
     pub fn linear(&mut self, prefix: &str, [inputs, outputs]: [usize; 2], bias: Bias) -> Linear {
-        let weight = self.tensor(&format!("{prefix}.weight"), [outputs, inputs]).transpose();
+        let weight = self.tensor(&format!("{prefix}.weight"), [outputs, inputs]);
         let bias = match bias {
             Bias::Present => Some(Param::from_tensor(self.tensor(&format!("{prefix}.bias"), [outputs]))),
             Bias::Absent => None,
         };
-        Linear { weight: Param::from_tensor(weight), bias }
+        Linear { weight: self.turned(weight), bias }
+    }
+
+    /// A weight for multiplication from the right, as Burn does it. Its numbers are moved, once: Burn would copy a weight
+    /// that is only turned on paper in every forward pass.
+    pub(crate) fn turned(&self, weight: Tensor<2>) -> Param<Tensor<2>> {
+        Param::from_tensor(Tensor::from_data(weight.transpose().into_data(), &self.device))
     }
 
     /// A norm by the root of the mean square.
