@@ -3,11 +3,12 @@
 mod common;
 
 use burn::tensor::{Tensor, TensorData};
-use common::{Golden, Side, assert_close, logits, model, padded_logits, row_batch, row_logits, values};
+use common::{Golden, Side, assert_close, logits, model, padded_logits, path, row_batch, row_logits, values};
 use knowmvg_vlm::image::Patches;
 use knowmvg_vlm::text::{Cache, TextBatch};
 use knowmvg_vlm::vision::Grid;
 use knowmvg_vlm::{Limits, Sampling, VisionLanguageModel};
+use safetensors::SafeTensors;
 
 /// Logits reach 10; the reference in float32 differs from itself in float64 by up to 1.3e-5 (`float32_error`).
 const TOLERANCE: f32 = 1e-4;
@@ -138,4 +139,29 @@ fn preprocessing_agrees() {
     assert_close("a picture that is scaled", &looked[1].values, second, 1.01 / 255.0 / least_deviation);
     let grids: Vec<i64> = looked.iter().flat_map(|p| [1, p.grid.rows as i64, p.grid.columns as i64]).collect();
     assert_eq!(grids, golden.ints("grids"));
+}
+
+/// The same model as newer versions of transformers may leave it: tensors named after its modules, and the preprocessor
+/// inside `processor_config.json`.
+#[test]
+fn newer_names_are_the_same_model() {
+    let folder = std::env::temp_dir().join(format!("knowmvg-vlm-{}-names", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["config.json", "tokenizer.json"] {
+        std::fs::copy(path("qwen2_5_vl").join(file), folder.join(file)).unwrap();
+    }
+    let preprocessor = std::fs::read_to_string(path("qwen2_5_vl/preprocessor_config.json")).unwrap();
+    std::fs::write(folder.join("processor_config.json"), format!("{{\"image_processor\": {preprocessor}}}")).unwrap();
+    let bytes = std::fs::read(path("qwen2_5_vl/model.safetensors")).unwrap();
+    let renamed = SafeTensors::deserialize(&bytes).unwrap().tensors().into_iter().map(|(name, tensor)| {
+        let name = name.replace("model.", "model.language_model.").replace("visual.", "model.visual.");
+        (name, tensor)
+    });
+    safetensors::serialize_to_file(renamed.collect::<Vec<_>>(), None, &folder.join("model.safetensors")).unwrap();
+    let loaded = VisionLanguageModel::load(&folder);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let golden = Golden::open("qwen2_5_vl.safetensors");
+    let [newer, published] = [loaded.unwrap_or_else(|e| panic!("{e}")), model("qwen2_5_vl")]
+        .map(|model| row_logits(&model, &golden.ids("image.ids"), &golden.patches(&model)));
+    assert_eq!(newer, published);
 }

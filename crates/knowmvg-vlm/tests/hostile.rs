@@ -134,6 +134,9 @@ fn errors_name_the_file_that_is_not_there() {
     assert!(matches!(VisionLanguageModel::load(Path::new("nowhere.gguf")), Err(Error::Io { .. })));
 }
 
+/// Where the data of `llama.gguf` begins: before it lie all lengths, types and offsets.
+const HEAD: usize = 6400;
+
 fn gguf() -> Vec<u8> {
     std::fs::read(path("llama.gguf")).unwrap()
 }
@@ -177,12 +180,11 @@ fn a_gguf_of_another_architecture_is_refused_by_name() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// One changed byte in the head of the file, where all lengths, types and offsets are.
+    /// One changed byte in the head of the file.
     #[test]
     fn a_damaged_gguf_head_is_read_or_refused(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut file = gguf();
-        let head = 11_000.min(file.len());
-        file[at.index(head)] = byte;
+        file[at.index(HEAD)] = byte;
         if let Ok(gguf) = Gguf::parse(file) {
             for tensor in gguf.tensors().values() {
                 prop_assert_eq!(gguf.values(tensor).len(), tensor.shape.iter().product::<usize>());
@@ -202,7 +204,7 @@ proptest! {
 fn damaged_gguf_files_never_panic_while_they_load() {
     let copy = Copy::of("llama", "damaged");
     let damaged = copy.0.join("damaged.gguf");
-    for at in (0..gguf().len().min(11_000)).step_by(211) {
+    for at in (0..HEAD).step_by(101) {
         let mut file = gguf();
         file[at] ^= 0x55;
         std::fs::write(&damaged, file).unwrap();

@@ -73,12 +73,11 @@ fn silu() -> String {
 /// What the family of a text model fixes without a key.
 pub(super) struct TextFamily {
     pub qkv_bias: bool,
-    pub is_head_tied: bool,
     pub rope_theta: f64,
 }
 
 impl TextConfig {
-    pub(super) fn from_keys(keys: TextKeys, family: &TextFamily, is_tied: Option<bool>) -> Result<Self, String> {
+    pub(super) fn from_keys(keys: TextKeys, family: &TextFamily) -> Result<Self, String> {
         no_unknown(&keys.rest)?;
         only("hidden_act", &keys.hidden_act, "silu")?;
         for (name, is_set) in [
@@ -101,7 +100,7 @@ impl TextConfig {
             head_width: size("head_dim", keys.head_dim.unwrap_or(width / heads), 1 << 12)?,
             norm_eps: keys.rms_norm_eps.unwrap_or(1e-6),
             qkv_bias: family.qkv_bias,
-            is_head_tied: is_tied.or(keys.tie_word_embeddings).unwrap_or(family.is_head_tied),
+            is_head_tied: keys.tie_word_embeddings.unwrap_or(false),
             rope: RopeConfig::from_keys(keys.rope_theta, scaling, family.rope_theta)?,
         };
         config.checked()

@@ -52,8 +52,9 @@ pub(super) struct VisionKeys {
     intermediate_size: usize,
     num_heads: usize,
     hidden_act: String,
-    #[serde(alias = "in_chans")]
-    in_channels: usize,
+    /// Files of some versions have both names.
+    in_channels: Option<usize>,
+    in_chans: Option<usize>,
     patch_size: usize,
     spatial_merge_size: usize,
     temporal_patch_size: usize,
@@ -82,7 +83,8 @@ impl Default for VisionKeys {
             intermediate_size: 3420,
             num_heads: 16,
             hidden_act: "silu".into(),
-            in_channels: 3,
+            in_channels: None,
+            in_chans: None,
             patch_size: 14,
             spatial_merge_size: 2,
             temporal_patch_size: 2,
@@ -112,9 +114,11 @@ impl TryFrom<VisionKeys> for VisionConfig {
         if !width.is_multiple_of(4 * heads) {
             return Err(format!("expected hidden_size as a multiple of 4 * num_heads = {}, found {width}", 4 * heads));
         }
-        only("in_channels", &keys.in_channels.to_string(), "3")?;
+        for channels in [keys.in_channels, keys.in_chans].into_iter().flatten() {
+            only("in_channels", &channels.to_string(), "3")?;
+        }
         Ok(Self {
-            channels: keys.in_channels,
+            channels: 3,
             temporal_patch: size("temporal_patch_size", keys.temporal_patch_size, 16)?,
             patch,
             merge,

@@ -3,9 +3,9 @@ use serde::Deserialize;
 use super::picture::Picture;
 use super::resample::resample;
 use super::size::smart_size;
+use crate::Result;
 use crate::config::VisionConfig;
-use crate::vision::{Grid, MAX_PATCHES};
-use crate::{Error, Result};
+use crate::vision::Grid;
 
 /// How large pictures may be and how their colours are scaled: `preprocessor_config.json`.
 ///
@@ -62,14 +62,9 @@ impl Patches {
     /// Scales, normalises and cuts a picture.
     ///
     /// # Errors
-    /// When the picture is a stripe, or the limits allow more patches than the tower takes.
+    /// When the picture is a stripe, or has more patches than the tower takes even within the preprocessor's limits.
     pub fn of(picture: &Picture, preprocessor: &PreprocessorConfig, vision: &VisionConfig) -> Result<Self> {
-        let [min, max] = preprocessor.limits();
-        let most = MAX_PATCHES * vision.patch * vision.patch;
-        if max > most {
-            return Err(Error::Input(format!("expected at most {most} pixels a picture, found a limit of {max}")));
-        }
-        let [height, width] = smart_size(picture.size(), vision.patch * vision.merge, [min, max])?;
+        let [height, width] = smart_size(picture.size(), vision.patch * vision.merge, preprocessor.limits())?;
         let grid = Grid::new(height / vision.patch, width / vision.patch, vision.merge)?;
         let scaled = resample(picture, [height, width]);
         let mut values = Vec::with_capacity(grid.patches() * vision.patch_values());

@@ -59,3 +59,27 @@ impl Picture {
         &self.planes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use knowmvg::image::ImageSource;
+
+    use super::*;
+
+    #[test]
+    fn grey_is_the_same_in_every_colour() {
+        let levels: Vec<u8> = (0..=255).collect();
+        let greys = levels.iter().map(|level| f32::from(*level) / 255.0).collect();
+        let grey = GreyImage::new(16, 16, greys, ImageSource::default()).unwrap();
+        let bytes: Vec<u8> = levels.iter().flat_map(|level| [*level; 3]).collect();
+        assert_eq!(Picture::from_grey(&grey), Picture::from_rgb(16, 16, &bytes).unwrap());
+    }
+
+    #[test]
+    fn bytes_have_to_be_as_many_as_the_picture_has() {
+        assert!(Picture::from_rgb(2, 2, &[0; 12]).is_ok());
+        assert!(Picture::from_rgb(2, 2, &[0; 11]).is_err());
+        assert!(Picture::from_rgb(0, 2, &[]).is_err());
+        assert!(Picture::from_rgb(usize::MAX, 2, &[]).is_err());
+    }
+}

@@ -17,12 +17,13 @@ use crate::weights::{Shards, WeightReader};
 use crate::{Error, Result};
 
 /// Names as published checkpoints have them.
-const NAMES: TextNames = TextNames { body: "model.", head: "lm_head" };
-const VISION: &str = "visual.";
+const NAMES: (TextNames, &str) = (TextNames { body: "model.", head: "lm_head" }, "visual.");
+/// Names as some programs save them, after the modules of newer versions of transformers.
+const NEWER_NAMES: (TextNames, &str) = (TextNames { body: "model.language_model.", head: "lm_head" }, "model.visual.");
 
 impl VisionLanguageModel {
     /// Loads a model on the CPU: a folder of Hugging Face (`config.json`, `tokenizer.json`, `model.safetensors` or its
-    /// shards, and `preprocessor_config.json` where it sees), or a GGUF file.
+    /// shards, and where it sees, `preprocessor_config.json` or `processor_config.json`), or a GGUF file.
     ///
     /// Weights are mapped while they are read. A file that is cut short meanwhile would end the process, so install files
     /// as a whole, and do not write to them again.
@@ -46,17 +47,19 @@ impl VisionLanguageModel {
         let path = folder.join("config.json");
         let config = ModelConfig::from_json(&read(&path)?).map_err(|what| Error::Config { what, path })?;
         let tokenizer = TextTokenizer::open(&folder.join("tokenizer.json"))?;
-        let preprocessor = optional_json(&folder.join("preprocessor_config.json"))?.unwrap_or_default();
-        let more: Option<GenerationKeys> = optional_json(&folder.join("generation_config.json"))?;
+        let preprocessor = preprocessor(folder)?;
+        let path = folder.join("generation_config.json");
+        let generation: Option<GenerationKeys> = optional_json(&path)?;
+        let more_stop_ids = stop_ids(generation.as_ref().and_then(|keys| keys.eos_token_id.as_ref()));
+        let more_stop_ids = more_stop_ids.map_err(|what| Error::Config { what, path })?;
 
         let shards = Shards::open(folder)?;
         let wrong = |source| Error::Weights { source, path: folder.to_owned() };
         let reader = WeightReader::new(shards.source().map_err(wrong)?, device);
         let (language, tower) = build(reader, &config).map_err(wrong)?;
-        let more = stop_ids(more.as_ref().and_then(|keys| keys.eos_token_id.as_ref()));
-        let path = folder.join("generation_config.json");
-        let more = more.map_err(|what| Error::Config { what, path })?;
-        Ok(Self::assembled(&config, language, tower.zip(Some(preprocessor)), tokenizer, more, device))
+        let mut model = Self::assembled(&config, language, tower.zip(Some(preprocessor)), tokenizer, device);
+        model.stop_ids.extend(more_stop_ids);
+        Ok(model)
     }
 
     fn from_gguf(path: &Path, device: &Device) -> Result<Self> {
@@ -66,7 +69,7 @@ impl VisionLanguageModel {
         let reader = WeightReader::new(GgufSource::new(&gguf, &config.text), device);
         let (language, _) =
             build(reader, &config).map_err(|source| Error::Weights { source, path: path.to_owned() })?;
-        Ok(Self::assembled(&config, language, None, tokenizer, vec![], device))
+        Ok(Self::assembled(&config, language, None, tokenizer, device))
     }
 
     fn assembled(
@@ -74,7 +77,6 @@ impl VisionLanguageModel {
         language: LanguageModel,
         tower: Option<(VisionTower, PreprocessorConfig)>,
         tokenizer: TextTokenizer,
-        more_stop_ids: Vec<u32>,
         device: &Device,
     ) -> Self {
         let sight = tower.zip(config.image_tokens);
@@ -83,16 +85,32 @@ impl VisionLanguageModel {
             Family::Llama => ChatStyle::SmolLm2,
             Family::Qwen2_5Vl => ChatStyle::Qwen,
         };
-        let stop_ids = config.stop_ids.iter().copied().chain(more_stop_ids).collect();
-        Self { language, sight, tokenizer, style, stop_ids, device: device.clone() }
+        Self { language, sight, tokenizer, style, stop_ids: config.stop_ids.clone(), device: device.clone() }
     }
 }
 
 fn build(mut reader: WeightReader, config: &ModelConfig) -> Result<(LanguageModel, Option<VisionTower>), WeightError> {
-    let language = LanguageModel::load(&mut reader, NAMES, &config.text);
-    let tower = config.vision.as_ref().map(|vision| VisionTower::load(&mut reader, VISION, vision));
+    let is_newer = reader.holds("model.language_model.embed_tokens.weight");
+    let (names, seeing) = if is_newer { NEWER_NAMES } else { NAMES };
+    let language = LanguageModel::load(&mut reader, names, &config.text);
+    let tower = config.vision.as_ref().map(|vision| VisionTower::load(&mut reader, seeing, vision));
     reader.finish()?;
     Ok((language, tower))
+}
+
+/// From `preprocessor_config.json`, or from the `processor_config.json` of newer versions of transformers.
+fn preprocessor(folder: &Path) -> Result<PreprocessorConfig> {
+    if let Some(preprocessor) = optional_json(&folder.join("preprocessor_config.json"))? {
+        return Ok(preprocessor);
+    }
+    let processor: Option<ProcessorKeys> = optional_json(&folder.join("processor_config.json"))?;
+    Ok(processor.and_then(|keys| keys.image_processor).unwrap_or_default())
+}
+
+/// What is read of `processor_config.json`.
+#[derive(Deserialize)]
+struct ProcessorKeys {
+    image_processor: Option<PreprocessorConfig>,
 }
 
 /// What is read of `generation_config.json`.

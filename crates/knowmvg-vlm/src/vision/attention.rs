@@ -7,6 +7,9 @@ use crate::config::VisionConfig;
 use crate::text::Rotation;
 use crate::weights::{Bias, WeightReader};
 
+/// Most scores of one head that are held at a time: a large picture has four billion.
+const MAX_SCORES: usize = 1 << 22;
+
 /// Attention within groups of patches that stand side by side: windows, or whole images.
 #[derive(Module, Debug)]
 pub struct VisionAttention {
@@ -40,10 +43,40 @@ impl VisionAttention {
         });
         let contexts = starts.zip(groups).map(|(start, len)| {
             let group = |rows: &Tensor<4>| rows.clone().narrow(2, start, *len);
-            let weights = softmax(group(&queries).matmul(group(&keys).swap_dims(2, 3)), 3);
-            weights.matmul(group(&values))
+            attend(group(&queries), group(&keys), group(&values), MAX_SCORES)
         });
         let context = Tensor::cat(contexts.collect(), 2).swap_dims(1, 2).reshape([1, count, width]);
         self.proj.forward(context)
+    }
+}
+
+/// Each query's mixture of the values, some queries at a time.
+fn attend(queries: Tensor<4>, keys: Tensor<4>, values: Tensor<4>, max_scores: usize) -> Tensor<4> {
+    let [_, _, count, _] = queries.dims();
+    let at_a_time = (max_scores / count).max(1);
+    let keys = keys.swap_dims(2, 3);
+    let pieces = (0..count).step_by(at_a_time).map(|start| {
+        let piece = queries.clone().narrow(2, start, at_a_time.min(count - start));
+        softmax(piece.matmul(keys.clone()), 3).matmul(values.clone())
+    });
+    Tensor::cat(pieces.collect(), 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Distribution};
+
+    use super::*;
+
+    #[test]
+    fn some_queries_at_a_time_see_as_much_as_all_at_once() {
+        let rows = |count| Tensor::<4>::random([1, 2, count, 4], Distribution::Normal(0.0, 1.0), &Device::flex());
+        let [queries, keys, values] = [7, 7, 7].map(rows);
+        let at_once = attend(queries.clone(), keys.clone(), values.clone(), 49);
+        for max_scores in [1, 14, 21] {
+            let apart = attend(queries.clone(), keys.clone(), values.clone(), max_scores);
+            let largest: f32 = (apart - at_once.clone()).abs().max().into_scalar();
+            assert!(largest < 1e-6, "{largest}");
+        }
     }
 }

