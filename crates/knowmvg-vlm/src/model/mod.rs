@@ -1,0 +1,63 @@
+//! A model with its tokenizer: from a path to answers.
+
+mod answer;
+mod load;
+mod prompt;
+
+use burn::tensor::Device;
+
+use crate::chat::ChatStyle;
+use crate::config::ImageTokens;
+use crate::image::PreprocessorConfig;
+use crate::text::LanguageModel;
+use crate::tokenizer::TextTokenizer;
+use crate::vision::VisionTower;
+
+/// A language model with its words, and with eyes where its family has them.
+pub struct VisionLanguageModel {
+    language: LanguageModel,
+    sight: Option<Sight>,
+    tokenizer: TextTokenizer,
+    style: ChatStyle,
+    stop_ids: Vec<u32>,
+    device: Device,
+}
+
+/// What a model needs to see.
+struct Sight {
+    tower: VisionTower,
+    preprocessor: PreprocessorConfig,
+    tokens: ImageTokens,
+}
+
+impl VisionLanguageModel {
+    /// The language model.
+    pub fn language(&self) -> &LanguageModel {
+        &self.language
+    }
+
+    /// The vision tower, where there is one.
+    pub fn vision(&self) -> Option<&VisionTower> {
+        self.sight.as_ref().map(|sight| &sight.tower)
+    }
+
+    /// Words to ids and back.
+    pub fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
+    }
+
+    /// How conversations are written.
+    pub fn style(&self) -> ChatStyle {
+        self.style
+    }
+
+    /// Tokens that end an answer.
+    pub fn stop_ids(&self) -> &[u32] {
+        &self.stop_ids
+    }
+
+    /// Where the weights lie.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+}

@@ -1,0 +1,47 @@
+use burn::module::Module;
+use burn::nn::RmsNorm;
+use burn::tensor::Tensor;
+
+use super::attention::{Attention, KeysValues};
+use super::mlp::GatedMlp;
+use super::rotary::Rotation;
+use crate::config::TextConfig;
+use crate::weights::{Bias, WeightReader};
+
+/// One layer: attention, then the MLP, each after a norm and beside a residual.
+#[derive(Module, Debug)]
+pub struct Block {
+    input_layernorm: RmsNorm,
+    self_attn: Attention,
+    post_attention_layernorm: RmsNorm,
+    mlp: GatedMlp,
+}
+
+impl Block {
+    /// Reads a layer below `prefix`.
+    pub fn load(reader: &mut WeightReader, prefix: &str, config: &TextConfig) -> Self {
+        let norm = |reader: &mut WeightReader, name: &str| {
+            reader.norm(&format!("{prefix}.{name}"), config.width, config.norm_eps)
+        };
+        Self {
+            input_layernorm: norm(reader, "input_layernorm"),
+            self_attn: Attention::load(reader, &format!("{prefix}.self_attn"), config),
+            post_attention_layernorm: norm(reader, "post_attention_layernorm"),
+            mlp: GatedMlp::load(reader, &format!("{prefix}.mlp"), [config.width, config.inner_width], Bias::Absent),
+        }
+    }
+
+    /// # Shapes
+    /// As [`Attention::forward`].
+    pub fn forward(
+        &self,
+        rows: Tensor<3>,
+        rotation: &Rotation,
+        hidden: Option<&Tensor<4>>,
+        memory: &mut Option<KeysValues>,
+    ) -> Tensor<3> {
+        let attended = self.self_attn.forward(self.input_layernorm.forward(rows.clone()), rotation, hidden, memory);
+        let rows = rows + attended;
+        rows.clone() + self.mlp.forward(self.post_attention_layernorm.forward(rows))
+    }
+}

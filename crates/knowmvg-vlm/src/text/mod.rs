@@ -1,0 +1,20 @@
+//! The language model: Llama and Qwen2.5-VL's text part, by configuration.
+//!
+//! `TextBatch -> hidden states [batch, tokens, width] -> logits [batch, tokens, vocabulary]`
+
+mod attention;
+mod block;
+mod cache;
+mod mask;
+mod mlp;
+mod model;
+mod rotary;
+
+pub use attention::{Attention, KeysValues};
+pub use block::Block;
+pub use cache::Cache;
+pub use mlp::GatedMlp;
+pub use model::{LanguageModel, TextBatch, TextNames};
+pub use rotary::{Position, Rotation};
+
+pub(crate) use rotary::frequencies;

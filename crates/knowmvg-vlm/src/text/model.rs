@@ -1,0 +1,166 @@
+use burn::module::Module;
+use burn::nn::{Embedding, Linear, RmsNorm};
+use burn::tensor::{Int, Tensor};
+
+use super::block::Block;
+use super::cache::Cache;
+use super::mask::hide;
+use super::rotary::{Position, Rotation};
+use crate::config::TextConfig;
+use crate::weights::{Bias, WeightReader};
+use crate::{Error, Result};
+
+/// A decoder-only language model: every token sees itself and those before it.
+///
+/// # Source
+/// `LlamaForCausalLM` and the text part of `Qwen2_5_VLForConditionalGeneration`, transformers 5.23.0.
+#[derive(Module, Debug)]
+pub struct LanguageModel {
+    embed_tokens: Embedding,
+    layers: Vec<Block>,
+    norm: RmsNorm,
+    lm_head: Option<Linear>,
+    #[module(skip)]
+    config: TextConfig,
+}
+
+/// Names before those of the layers.
+#[derive(Debug, Clone, Copy)]
+pub struct TextNames {
+    /// Before `embed_tokens`, `layers` and `norm`.
+    pub body: &'static str,
+    /// Of the output head.
+    pub head: &'static str,
+}
+
+/// Rows of embedded tokens, padded on either side to one length.
+#[derive(Debug, Clone)]
+pub struct TextBatch {
+    /// `[batch, tokens, width]`
+    pub embeds: Tensor<3>,
+    /// Whether a place holds a token and not padding, `[batch, tokens]`.
+    pub is_token: Vec<Vec<bool>>,
+    /// Where each token stands, `[batch, tokens]`; what padding has does not matter.
+    pub positions: Vec<Vec<Position>>,
+}
+
+impl LanguageModel {
+    /// Reads a model below its names.
+    pub fn load(reader: &mut WeightReader, names: TextNames, config: &TextConfig) -> Self {
+        let body = names.body;
+        let layer = |i| Block::load(reader, &format!("{body}layers.{i}"), config);
+        let layers = (0..config.layers).map(layer).collect();
+        let head =
+            |reader: &mut WeightReader| reader.linear(names.head, [config.width, config.vocab_size], Bias::Absent);
+        Self {
+            layers,
+            embed_tokens: reader.embedding(&format!("{body}embed_tokens"), [config.vocab_size, config.width]),
+            norm: reader.norm(&format!("{body}norm"), config.width, config.norm_eps),
+            lm_head: (!config.is_head_tied).then(|| head(reader)),
+            config: config.clone(),
+        }
+    }
+
+    /// Sizes and switches.
+    pub fn config(&self) -> &TextConfig {
+        &self.config
+    }
+
+    /// The embeddings of token ids.
+    ///
+    /// # Shapes
+    /// - `ids`: `[batch, tokens]`; returns `[batch, tokens, width]`
+    ///
+    /// # Errors
+    /// When rows differ in length, or an id is not of the vocabulary.
+    pub fn embed(&self, ids: &[Vec<u32>]) -> Result<Tensor<3>> {
+        let tokens = ids.first().map_or(0, Vec::len);
+        if tokens == 0 || ids.iter().any(|row| row.len() != tokens) {
+            return Err(Error::Input("expected rows of one length, at least one token each".into()));
+        }
+        let vocabulary = self.config.vocab_size;
+        if let Some(id) = ids.iter().flatten().find(|id| **id as usize >= vocabulary) {
+            return Err(Error::Input(format!("expected token ids below {vocabulary}, found {id}")));
+        }
+        let flat: Vec<i32> = ids.iter().flatten().map(|id| *id as i32).collect();
+        let ids = Tensor::<1, Int>::from_data(flat.as_slice(), &self.embed_tokens.weight.device());
+        let [_, width] = self.embed_tokens.weight.dims();
+        Ok(self.embed_tokens.weight.val().select(0, ids.clone()).reshape([ids.dims()[0] / tokens, tokens, width]))
+    }
+
+    /// Hidden states of new tokens, after the final norm; the cache then remembers them.
+    ///
+    /// # Shapes
+    /// - returns `[batch, tokens, width]`
+    ///
+    /// # Errors
+    /// When the parts of the batch differ in size from each other, or its rows from those remembered.
+    pub fn hidden_states(&self, batch: TextBatch, cache: &mut Cache) -> Result<Tensor<3>> {
+        batch.check(cache)?;
+        cache.admit(&batch, self.layers.len());
+        let [_, tokens, _] = batch.embeds.dims();
+        let device = batch.embeds.device();
+        let rotation = Rotation::of_text(&self.config.rope, self.config.head_width, &batch.positions, &device);
+        let hidden = hide(&cache.is_token, tokens, &device);
+        let rows = self
+            .layers
+            .iter()
+            .zip(&mut cache.layers)
+            .fold(batch.embeds, |rows, (layer, memory)| layer.forward(rows, &rotation, hidden.as_ref(), memory));
+        Ok(self.norm.forward(rows))
+    }
+
+    /// What the next token may be, before the softmax.
+    ///
+    /// # Shapes
+    /// - `hidden_states`: `[batch, tokens, width]`; returns `[batch, tokens, vocabulary]`
+    pub fn logits(&self, hidden_states: Tensor<3>) -> Tensor<3> {
+        match &self.lm_head {
+            Some(head) => head.forward(hidden_states),
+            None => {
+                let [batch, tokens, width] = hidden_states.dims();
+                let table = self.embed_tokens.weight.val();
+                let [vocabulary, _] = table.dims();
+                // As matrices: of a batch of them, Burn would copy the turned table.
+                let rows = hidden_states.reshape([batch * tokens, width]);
+                rows.matmul(table.transpose()).reshape([batch, tokens, vocabulary])
+            }
+        }
+    }
+}
+
+impl TextBatch {
+    /// Text alone: each row's tokens stand at 0, 1, 2, .., wherever its padding lies.
+    ///
+    /// # Errors
+    /// As [`LanguageModel::embed`], or when ids and `is_token` differ in size.
+    pub fn of_text(model: &LanguageModel, ids: &[Vec<u32>], is_token: Vec<Vec<bool>>) -> Result<Self> {
+        let positions = is_token.iter().map(|row| counted(row)).collect();
+        Ok(Self { embeds: model.embed(ids)?, is_token, positions })
+    }
+
+    fn check(&self, cache: &Cache) -> Result<()> {
+        let [rows, tokens, _] = self.embeds.dims();
+        let fits = |lens: Vec<usize>| lens.len() == rows && lens.iter().all(|len| *len == tokens);
+        let are_equal =
+            fits(self.is_token.iter().map(Vec::len).collect()) && fits(self.positions.iter().map(Vec::len).collect());
+        if !are_equal {
+            return Err(Error::Input(format!("expected masks and positions of {rows} rows of {tokens} tokens")));
+        }
+        if !cache.is_empty() && cache.is_token.len() != rows {
+            let known = cache.is_token.len();
+            return Err(Error::Input(format!("expected {known} rows as in the cache, found {rows}")));
+        }
+        Ok(())
+    }
+}
+
+/// Numbers the tokens and gives padding the number of the token that follows.
+fn counted(is_token: &[bool]) -> Vec<Position> {
+    let before = is_token.iter().scan(0, |count, is_token| {
+        let place = *count;
+        *count += i64::from(*is_token);
+        Some([place; 3])
+    });
+    before.collect()
+}
