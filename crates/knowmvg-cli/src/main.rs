@@ -19,7 +19,6 @@ mod machine;
 mod model_folder;
 mod output;
 mod progress;
-mod svg;
 mod synth;
 mod train;
 
