@@ -155,7 +155,7 @@ pub struct ServeArgs {
     /// File with the token that clients need, 16 or more visible ASCII characters
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Web site whose pages may use the API, e.g. https://viewer.example; may be given several times
+    /// Web site that may use the API, e.g. https://viewer.example; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
     /// Largest request in MiB

@@ -20,7 +20,7 @@ use crate::pool::Pool;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use crate::sessions::Encoded;
 use crate::store::{Store, WhenFull};
-use crate::{ground, guard, health, jobs, page, sessions};
+use crate::{ground, guard, health, inference, jobs, page, sessions};
 
 /// The server without its socket: a model, what is kept between requests, and the routes to it.
 #[derive(Clone)]
@@ -67,6 +67,12 @@ fn routes() -> Vec<Route> {
         route(Access::Token, "DELETE", "/v1/jobs/{id}", delete(jobs::delete)),
         route(Access::Token, "GET", "/v1/jobs/{id}/events", get(jobs::events)),
         route(Access::Token, "GET", "/v1/jobs/{id}/result", get(jobs::result)),
+        route(Access::Token, "POST", "/v2/models/knowmvg/infer", post(inference::infer)),
+        route(Access::Open, "GET", "/v2", get(inference::server)),
+        route(Access::Open, "GET", "/v2/health/live", get(health::live)),
+        route(Access::Open, "GET", "/v2/health/ready", get(health::ready)),
+        route(Access::Open, "GET", "/v2/models/knowmvg", get(inference::model)),
+        route(Access::Open, "GET", "/v2/models/knowmvg/ready", get(health::ready)),
         route(Access::Token, "GET", "/metrics", get(health::metrics)),
         route(Access::Open, "GET", "/health/live", get(health::live)),
         route(Access::Open, "GET", "/health/ready", get(health::ready)),

@@ -27,6 +27,7 @@ mod ground;
 mod guard;
 mod health;
 mod id;
+mod inference;
 mod jobs;
 mod metrics;
 mod observe;

@@ -27,9 +27,9 @@ pub const MAX_PHRASE_BYTES: usize = 1_000;
 /// What was sent, before it is known to be enough.
 #[derive(Debug, Default)]
 pub(crate) struct Upload {
-    image: Option<Vec<u8>>,
-    report: Option<String>,
-    phrases: Vec<String>,
+    pub image: Option<Vec<u8>>,
+    pub report: Option<String>,
+    pub phrases: Vec<String>,
 }
 
 /// What to look for.
@@ -47,10 +47,26 @@ pub(crate) async fn receive(request: Request, limits: &Limits) -> Result<Upload,
     let read = async {
         match media_type(request.headers()).as_str() {
             "multipart/form-data" => read_multipart(request, limits).await,
-            "application/json" => read_json(request).await,
+            "application/json" => read_json(request, parse_json).await,
             _ => Err(Problem::new(&WRONG_TYPE, "expected multipart/form-data or application/json")),
         }
     };
+    in_time(limits, read).await
+}
+
+/// Reads a body in another form of JSON, whatever type the client says it has.
+///
+/// # Errors
+/// When it is too large, too slow, or cannot be parsed.
+pub(crate) async fn receive_json(
+    request: Request,
+    limits: &Limits,
+    parse: fn(&[u8]) -> Result<Upload, Problem>,
+) -> Result<Upload, Problem> {
+    in_time(limits, read_json(request, parse)).await
+}
+
+async fn in_time(limits: &Limits, read: impl Future<Output = Result<Upload, Problem>>) -> Result<Upload, Problem> {
     let late = |_| Problem::new(&UPLOAD_TIMED_OUT, "expected the whole body within the time-out of the server");
     timeout(limits.timeout, read).await.map_err(late)?
 }
@@ -113,13 +129,13 @@ struct Json {
     phrases: Vec<String>,
 }
 
-async fn read_json(request: Request) -> Result<Upload, Problem> {
+async fn read_json(request: Request, parse: fn(&[u8]) -> Result<Upload, Problem>) -> Result<Upload, Problem> {
     let body = Bytes::from_request(request, &()).await.map_err(|rejection| {
         let is_large = axum::response::IntoResponse::into_response(rejection).status() == StatusCode::PAYLOAD_TOO_LARGE;
         if is_large { too_large() } else { Problem::new(&BAD_REQUEST, "expected a complete body") }
     })?;
     // A large body takes a while; others are served meanwhile.
-    let parsed = spawn_blocking(move || parse_json(&body)).await;
+    let parsed = spawn_blocking(move || parse(&body)).await;
     parsed.unwrap_or_else(|_| Err(Problem::new(&INTERNAL, "the body could not be read")))
 }
 
@@ -130,10 +146,15 @@ fn parse_json(body: &[u8]) -> Result<Upload, Problem> {
         let expected = "expected an object with at most the keys image, report and phrases";
         Problem::new(&BAD_REQUEST, format!("{expected}; {place}"))
     })?;
-    let image = json.image.map(|text| STANDARD.decode(text)).transpose().map_err(|_| {
-        Problem::new(&BAD_REQUEST, "expected the image in base64 (RFC 4648, §4, with padding and without line breaks)")
-    })?;
+    let image = json.image.map(|text| decoded(&text)).transpose()?;
     Ok(Upload { image, report: json.report, phrases: json.phrases })
+}
+
+/// An image that was sent as text.
+pub(crate) fn decoded(text: &str) -> Result<Vec<u8>, Problem> {
+    STANDARD.decode(text).map_err(|_| {
+        Problem::new(&BAD_REQUEST, "expected the image in base64 (RFC 4648, §4, with padding and without line breaks)")
+    })
 }
 
 impl Upload {

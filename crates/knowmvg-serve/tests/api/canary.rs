@@ -28,6 +28,7 @@ async fn send_everything(client: &Client) -> Vec<Answer> {
         client.post_json("/v1/ground", json!({"CANARY": REPORT})).await.with_status(400),
         client.post_json("/v1/ground", json!({"report": {"CANARY": REPORT}})).await.with_status(400),
         client.post_json("/v1/ground", format!("{{\"report\": \"{REPORT}")).await.with_status(400),
+        client.post_json("/v2/models/knowmvg/infer", json!({"id": "CANARY", "inputs": [{"name": "CANARY"}]})).await,
         client.get("/v1/sessions/CANARY").await.with_status(404),
         client.get("/v1/jobs/CANARY/result").await.with_status(404),
         client.get("/v1/CANARY?name=CANARY").await.with_status(404),

@@ -7,6 +7,7 @@ mod form;
 mod grounding;
 mod guards;
 mod hostile;
+mod inference;
 mod jobs;
 mod page;
 mod sessions;
