@@ -155,7 +155,7 @@ pub struct ServeArgs {
     /// File with the token that clients need, 16 or more visible ASCII characters
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Web site that may use the API, e.g. https://viewer.example; may be given several times
+    /// Web site that may use the API, like https://a.example; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
     /// Largest request in MiB
@@ -170,7 +170,7 @@ pub struct ServeArgs {
     /// Requests and jobs that wait for a worker
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub queue: usize,
-    /// Encoded images that are kept; the least recently used one makes room
+    /// Encoded images that are kept; the least recently used makes room
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub sessions: usize,
     /// How long an encoded image is kept after its last use
