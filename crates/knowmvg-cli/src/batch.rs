@@ -6,13 +6,13 @@ use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
+use knowmvg::ask::{asked, report_warnings};
 use knowmvg::grounder::{Grounder, Session};
 use serde::Deserialize;
 
 use crate::args::GroundArgs;
 use crate::batch_row::{Line, MAX_LINE_BYTES, Row, next_line};
 use crate::failure::{Exit, Failure};
-use crate::ground::{asked, report_warnings};
 use crate::{files, model_folder, output, progress};
 
 /// Longest line of results: a row whose words come back as phrases, with what the knowledge base says of each.

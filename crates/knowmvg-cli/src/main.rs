@@ -19,7 +19,7 @@ mod machine;
 mod model_folder;
 mod output;
 mod progress;
-mod svg;
+mod serve;
 mod synth;
 mod train;
 
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Ground(args) if args.batch.is_some() => batch::run(&args),
         Verb::Ground(args) => ground::run(&args),
+        Verb::Serve(args) => serve::run(&args),
         Verb::Knowledge(args) => knowledge::run(&args),
         Verb::Info(args) => info::run(&args),
         Verb::Train(args) => train::run(&args),

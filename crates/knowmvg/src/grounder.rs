@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
+use crate::ask::asked;
 use crate::calibration::{Calibration, Signs};
 use crate::decoder::{ANATOMY, Decoder, anatomy_key, identity_thorax};
 use crate::geometry::{Box2, Image, Map, Model, Thorax};
@@ -30,7 +31,7 @@ use crate::model::weights::{WeightError, WeightFile, hex};
 use crate::prior::Prior;
 use crate::prior::frame::model_from_typical;
 use crate::prior::table::PriorTable;
-use crate::report::{self, Phrase};
+use crate::report::Phrase;
 
 /// Most phrases of one report that are grounded; the others are listed without boxes, with a warning.
 pub const MAX_PHRASES: usize = 256;
@@ -244,15 +245,7 @@ impl Grounder {
         report: Option<&str>,
         phrases: &[String],
     ) -> Result<Grounding, GrounderError> {
-        let session = self.session(image)?;
-        let mut asked: Vec<Asked> = report
-            .map(|text| report::phrases(text, self.knowledge))
-            .unwrap_or_default()
-            .into_iter()
-            .map(Asked::from_report)
-            .collect();
-        asked.extend(phrases.iter().map(|text| Asked::from_user(report::query(text, self.knowledge))));
-        Ok(session.grounding(asked))
+        Ok(self.session(image)?.grounding(asked(report, phrases)))
     }
 }
 
@@ -282,6 +275,15 @@ impl Asked {
     pub fn from_user(phrase: Phrase) -> Self {
         Self { phrase, in_report: false }
     }
+}
+
+/// How far the decoder has come with the phrases of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// Phrases that are decoded.
+    pub decoded: usize,
+    /// Phrases that are looked for; those without a box, like denied ones, don't count.
+    pub wanted: usize,
 }
 
 /// One encoded image, ready for any number of phrases.
@@ -350,7 +352,12 @@ impl Session<'_> {
     }
 
     /// Grounds phrases that were asked for.
-    pub fn grounding(&self, mut asked: Vec<Asked>) -> Grounding {
+    pub fn grounding(&self, asked: Vec<Asked>) -> Grounding {
+        self.grounding_while(asked, &mut |_| true).expect("nothing stops it")
+    }
+
+    /// Like [`grounding`](Self::grounding), but asks after every pass of the decoder whether to go on; `None` if not.
+    pub fn grounding_while(&self, mut asked: Vec<Asked>, go_on: &mut dyn FnMut(Passed) -> bool) -> Option<Grounding> {
         let mut warnings = self.warnings.clone();
         if asked.len() > MAX_PHRASES {
             warnings.push(format!(
@@ -359,23 +366,24 @@ impl Session<'_> {
             ));
             asked.truncate(MAX_PHRASES);
         }
-        Grounding {
+        Some(Grounding {
             schema_version: SCHEMA_VERSION.into(),
             notice: NOTICE.into(),
             id: None,
             image: self.info.clone(),
             anatomy: self.anatomy(),
-            findings: self.phrases(&asked),
+            findings: self.phrases(&asked, go_on)?,
             warnings,
             model: self.grounder.info(),
-        }
+        })
     }
 
-    fn phrases(&self, asked: &[Asked]) -> Vec<GroundedPhrase> {
+    fn phrases(&self, asked: &[Asked], go_on: &mut dyn FnMut(Passed) -> bool) -> Option<Vec<GroundedPhrase>> {
         let prepared: Vec<Prepared> = asked.iter().map(|a| self.prepare(&a.phrase)).collect();
         let wanted: Vec<usize> =
             (0..asked.len()).filter(|i| self.is_groundable(&asked[*i].phrase, &prepared[*i].linked)).collect();
         let mut answers: Vec<Option<Answer>> = vec![None; asked.len()];
+        let mut passed = Passed { decoded: 0, wanted: wanted.len() };
         // Phrases that are decoded together share the frame of their priors.
         let (anatomy, findings): (Vec<usize>, Vec<usize>) = wanted.into_iter().partition(|i| prepared[*i].is_anatomy);
         for chunk in anatomy.chunks(PHRASES_PER_PASS).chain(findings.chunks(PHRASES_PER_PASS)) {
@@ -383,13 +391,13 @@ impl Session<'_> {
             for (i, answer) in chunk.iter().zip(self.decode(prepared[chunk[0]].frame, batch, &mut ())) {
                 answers[*i] = Some(answer);
             }
+            passed.decoded += chunk.len();
+            if !go_on(passed) {
+                return None;
+            }
         }
-        asked
-            .iter()
-            .zip(&prepared)
-            .zip(&answers)
-            .map(|((asked, prepared), answer)| self.grounded(asked, prepared, answer.as_ref()))
-            .collect()
+        let answered = asked.iter().zip(&prepared).zip(&answers);
+        Some(answered.map(|((asked, prepared), answer)| self.grounded(asked, prepared, answer.as_ref())).collect())
     }
 
     fn prepare(&self, phrase: &Phrase) -> Prepared {

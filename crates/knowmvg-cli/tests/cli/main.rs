@@ -10,3 +10,4 @@ mod eval_tasks;
 mod ground;
 mod help;
 mod ran;
+mod serve;

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | radiograph, boxes, labels and a legend of every phrase | [`overlay`] |
 //! | the same boxes as scalable vectors over a linked image | [`svg`] |
+//! | the same with the image inside; the image alone | [`svg_with_image`], [`grey_png`] |
 //! | prior or attention over the darkened radiograph | [`heatmap`] |
 //!
 //! The same input gives the same bytes. Nothing in a grounding is left out silently: the legend grows with the report,
 //! and a picture that would become unreasonably large is an error.
 
 mod canvas;
+mod embedded;
 mod heatmap;
 mod legend;
 mod overlay;
@@ -22,6 +24,7 @@ mod text;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageBuffer, ImageEncoder, Luma, RgbImage};
 
+pub use embedded::{grey_png, svg_with_image};
 pub use heatmap::heatmap;
 pub use overlay::{OverlayOptions, Visibility, overlay};
 pub use svg::svg;

@@ -1,0 +1,42 @@
+//! The server as a program: its address, its refusals and its end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use crate::ran::{Folder, knowmvg};
+
+#[test]
+fn what_may_not_run_is_refused_before_the_model_is_loaded() {
+    let ran = knowmvg(["serve", "--listen", "0.0.0.0:0", "--model", "nowhere"]).ended_with(2);
+    assert!(ran.stderr.contains("--token-file"), "{}", ran.stderr);
+    knowmvg(["serve", "--listen", "127.0.0.1:0", "--workers", "0", "--model", "nowhere"]).ended_with(2);
+    knowmvg(["serve", "--listen", "localhost"]).ended_with(2);
+    let folder = Folder::new();
+    let token = folder.at("token");
+    knowmvg(["serve", "--token-file", &token]).ended_with(3);
+    std::fs::write(&token, "CANARY").unwrap();
+    let ran = knowmvg(["serve", "--token-file", &token]).ended_with(3);
+    assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn it_says_where_it_is_answers_and_ends_when_told() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_knowmvg"));
+    command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = command.spawn().expect("the binary was built");
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("http://").expect("an address").to_owned();
+    let mut connection = TcpStream::connect(&address).unwrap();
+    write!(connection, "GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+    let ended = server.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    let log = String::from_utf8(ended.stderr).unwrap();
+    assert!(log.lines().count() == 1 && log.contains("\"route\":\"/health/ready\""), "{log}");
+}

@@ -1,0 +1,30 @@
+//! `POST /v1/ground`: an image and its words in, a result out; nothing is kept.
+
+use axum::extract::{Request, State};
+
+use crate::accept::Format;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::film::Film;
+use crate::pool::{Cancel, deadline};
+use crate::problem::Problem;
+use crate::upload::receive;
+use crate::work::check;
+
+pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<Answer, Problem> {
+    let format = Format::wanted(request.headers())?;
+    let place = app.pool().enter()?;
+    let limits = app.limits();
+    let (bytes, words) = receive(request, limits).await?.question(limits)?;
+    let worker = app.clone();
+    let work = move |cancel: &Cancel| {
+        check(cancel)?;
+        let image = worker.read_image(&bytes)?;
+        drop(bytes);
+        let session = worker.encode(&image)?;
+        check(cancel)?;
+        let grounding = worker.ground(&session, &words, cancel, &mut |_| ())?;
+        Answer::new(&grounding, &Film::from(&image), format)
+    };
+    app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await
+}

@@ -1,0 +1,65 @@
+//! What a worker does: bytes → image → encoded image → grounding.
+
+use std::time::Instant;
+
+use knowmvg::ask::{asked, report_warnings};
+use knowmvg::grounder::{Passed, Session};
+use knowmvg::grounding::Grounding;
+use knowmvg::image::GreyImage;
+
+use crate::app::App;
+use crate::metrics::Stage;
+use crate::pool::Cancel;
+use crate::problem::{INTERNAL, Problem, TIMED_OUT, UNREADABLE_IMAGE};
+use crate::upload::Words;
+
+impl App {
+    /// Decodes an upload.
+    ///
+    /// # Errors
+    /// When it is no image that can be read.
+    pub(crate) fn read_image(&self, bytes: &[u8]) -> Result<GreyImage, Problem> {
+        let start = Instant::now();
+        // These errors quote no free text of the file.
+        let image = knowmvg_dicom::read_image(bytes).map_err(|e| Problem::new(&UNREADABLE_IMAGE, e.to_string()))?;
+        self.metrics().took(Stage::Read, start.elapsed());
+        Ok(image)
+    }
+
+    /// Encodes an image and finds its lungs.
+    pub(crate) fn encode(&self, image: &GreyImage) -> Result<Session<'static>, Problem> {
+        let start = Instant::now();
+        let session = self.grounder().session(image);
+        let session = session.map_err(|_| Problem::new(&INTERNAL, "the image could not be encoded"))?;
+        self.metrics().took(Stage::Encode, start.elapsed());
+        Ok(session)
+    }
+
+    /// Grounds words on an encoded image, and tells after every pass how far it is.
+    pub(crate) fn ground(
+        &self,
+        session: &Session<'static>,
+        words: &Words,
+        cancel: &Cancel,
+        tell: &mut dyn FnMut(Passed),
+    ) -> Result<Grounding, Problem> {
+        let start = Instant::now();
+        let grounding = session.grounding_while(asked(words.report.as_deref(), &words.phrases), &mut |passed| {
+            tell(passed);
+            !cancel.is_cancelled()
+        });
+        let mut grounding = grounding.ok_or_else(stopped)?;
+        grounding.warnings.extend(report_warnings(words.report.as_deref(), &grounding));
+        self.metrics().took(Stage::Ground, start.elapsed());
+        Ok(grounding)
+    }
+}
+
+/// Between two steps: whether there is still somebody who waits.
+pub(crate) fn check(cancel: &Cancel) -> Result<(), Problem> {
+    if cancel.is_cancelled() { Err(stopped()) } else { Ok(()) }
+}
+
+fn stopped() -> Problem {
+    Problem::new(&TIMED_OUT, "the work was stopped")
+}

@@ -1,0 +1,14 @@
+//! Requests to the whole router with the shipped model, which is loaded once.
+
+mod canary;
+mod client;
+mod contract;
+mod form;
+mod grounding;
+mod guards;
+mod hostile;
+mod inference;
+mod jobs;
+mod page;
+mod sessions;
+mod socket;

@@ -1,0 +1,88 @@
+//! The server with its socket: HTTP as it is on the wire, and the end.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+use knowmvg_serve::{App, Config, ServeError, Server};
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+
+use crate::client::{grounder, patient, run, small_image};
+use crate::form::Form;
+
+fn config() -> Config {
+    Config { address: SocketAddr::from(([127, 0, 0, 1], 0)), limits: patient(), ..Config::default() }
+}
+
+fn head(address: SocketAddr, body: &[u8]) -> String {
+    format!(
+        "POST /v1/ground HTTP/1.1\r\nHost: {address}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        Form::content_type(),
+        body.len()
+    )
+}
+
+#[test]
+fn a_request_that_is_there_when_the_server_stops_is_answered() {
+    let body = Form::new().file("image", "", &small_image()).text("phrase", "mass").whole();
+    run(async {
+        let server = Server::bind(config()).unwrap();
+        let address = server.address();
+        let app = App::new(grounder(), config(), Arc::new(|_| ())).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve(app, async { stopped.await.unwrap_or(()) }));
+        let answer = spawn_blocking(move || {
+            let mut connection = TcpStream::connect(address).unwrap();
+            let (first, rest) = body.split_at(body.len() / 2);
+            connection.write_all(head(address, &body).as_bytes()).unwrap();
+            connection.write_all(first).unwrap();
+            // Another connection is answered, so this one has arrived.
+            let mut other = TcpStream::connect(address).unwrap();
+            other.write_all(format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
+            assert_ne!(other.read(&mut [0; 1]).unwrap(), 0);
+            stop.send(()).unwrap();
+            connection.write_all(rest).unwrap();
+            let mut answer = Vec::new();
+            connection.read_to_end(&mut answer).unwrap();
+            String::from_utf8_lossy(&answer).into_owned()
+        });
+        let answer = answer.await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"findings\""), "{answer}");
+        serving.await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).is_err());
+    });
+}
+
+#[test]
+fn nonsense_on_the_wire_is_refused() {
+    run(async {
+        let server = Server::bind(config()).unwrap();
+        let address = server.address();
+        let app = App::new(grounder(), config(), Arc::new(|_| ())).unwrap();
+        let serving = tokio::spawn(server.serve(app, std::future::pending()));
+        let answers = spawn_blocking(move || {
+            ["\x16\x03\x01\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"].map(|sent| {
+                let mut connection = TcpStream::connect(address).unwrap();
+                connection.write_all(sent.as_bytes()).unwrap();
+                connection.shutdown(std::net::Shutdown::Write).unwrap();
+                let mut answer = Vec::new();
+                let _ = connection.read_to_end(&mut answer);
+                String::from_utf8_lossy(&answer).into_owned()
+            })
+        });
+        let [tls, cut, nameless] = answers.await.unwrap();
+        assert!(tls.starts_with("HTTP/1.1 400") && cut.starts_with("HTTP/1.1 400"), "{tls} {cut}");
+        assert!(nameless.starts_with("HTTP/1.1 421"), "{nameless}");
+        serving.abort();
+    });
+}
+
+#[test]
+fn a_taken_address_and_an_open_one_are_told_at_once() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    assert!(matches!(Server::bind(Config { address, ..config() }), Err(ServeError::Listen { .. })));
+    let open = SocketAddr::from(([0, 0, 0, 0], 0));
+    assert!(matches!(Server::bind(Config { address: open, ..config() }), Err(ServeError::Config(_))));
+}
