@@ -17,6 +17,7 @@ use knowmvg::train::score::{Scored, score_anatomy, score_findings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::frames;
 use crate::failure::{Exit, Failure};
 use crate::model_folder;
 
@@ -99,6 +100,10 @@ impl Examined {
             r.split == split && r.tier == Tier::Open && !(r.findings.is_empty() && r.anatomy.is_empty())
         })
         .map_err(unusable)?;
+        let samples = match &config.thorax {
+            Some(_) => frames::placed(samples, &config.output.join("thorax.json"))?,
+            None => samples,
+        };
         let root = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
         let cache = FeatureCache::new(&root, grounder.tower(), grounder.tower_sha256(), side);
         Ok(Self { corpus, cache, samples })
