@@ -53,10 +53,15 @@ const NOTHING: [&str; 10] = [
     "ninguna",
 ];
 
-/// Whether a sentence says all that its section has to say, so that what follows on the same line belongs to no section.
-pub(crate) fn is_complete(section: Option<&str>, sentence: &[Token]) -> bool {
+/// Whether a sentence says all that its section has to say, so that what follows on the same line belongs to no section:
+/// nothing to compare with, or how the image was taken, in a report in which no other title follows.
+pub(crate) fn is_complete(section: Option<&str>, sentence: &[Token], is_last_title: bool) -> bool {
     let words: Vec<&str> = sentence.iter().filter(|t| t.kind == TokenKind::Word).map(|t| t.norm.as_str()).collect();
-    section == Some("comparison") && NOTHING.contains(&words.join(" ").as_str())
+    match section {
+        Some("comparison") => NOTHING.contains(&words.join(" ").as_str()),
+        Some("technique") => is_last_title,
+        _ => false,
+    }
 }
 
 /// The title at the start of the piece `range` (tokens, colon included) and its section, `None` for an unknown title.

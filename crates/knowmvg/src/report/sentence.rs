@@ -34,7 +34,10 @@ pub(crate) fn sentences(text: &str, tokens: &[Token], titles: &Titles) -> Vec<Se
     let mut out = Vec::new();
     let mut section: Option<String> = None;
     let mut is_empty_section = true;
-    for range in pieces(text, tokens) {
+    let pieces = pieces(text, tokens);
+    let is_titled = |range: &Range<usize>| section::title_at(text, tokens, range.clone(), titles).is_some();
+    let last_title = pieces.iter().rposition(is_titled).unwrap_or(0);
+    for (index, range) in pieces.into_iter().enumerate() {
         if starts_paragraph(text, tokens, range.start)
             && !is_empty_section
             && section::ends_with_paragraph(section.as_deref())
@@ -49,7 +52,7 @@ pub(crate) fn sentences(text: &str, tokens: &[Token], titles: &Titles) -> Vec<Se
         }
         is_empty_section &= body.is_empty();
         if !body.is_empty() {
-            let is_complete = section::is_complete(section.as_deref(), &tokens[body.clone()]);
+            let is_complete = section::is_complete(section.as_deref(), &tokens[body.clone()], index >= last_title);
             out.push(Sentence { tokens: body, section: section.clone() });
             section = section.filter(|_| !is_complete);
         }
@@ -136,7 +139,8 @@ mod tests {
 
     fn cut(text: &str) -> Vec<(&str, Option<String>)> {
         let tokens = tokenize(text);
-        let titles = Titles::new(["indication", "findings", "comparison"].map(|name| (name.into(), name.into())));
+        let titles =
+            Titles::new(["indication", "findings", "comparison", "technique"].map(|name| (name.into(), name.into())));
         let span = |s: &Sentence| tokens[s.tokens.start].span.start..tokens[s.tokens.end - 1].span.end;
         sentences(text, &tokens, &titles).into_iter().map(|s| (&text[span(&s)], s.section)).collect()
     }
@@ -183,6 +187,18 @@ mod tests {
         assert_eq!(sections("Comparison: none. Mass. Effusion."), [comparison(), None, None]);
         assert_eq!(sections("Comparison: chest radiograph. Mass."), [comparison(), comparison()]);
         assert_eq!(sections("Indication: none. Mass."), [Some("indication".to_owned()), Some("indication".to_owned())]);
+    }
+
+    #[test]
+    fn a_technique_that_no_title_follows_ends_with_its_sentence() {
+        let sections = |text| cut(text).into_iter().map(|(_, section)| section).collect::<Vec<_>>();
+        let technique = || Some("technique".to_owned());
+        assert_eq!(sections("Technique: chest radiograph. Mass. Effusion."), [technique(), None, None]);
+        let findings = Some("findings".to_owned());
+        assert_eq!(
+            sections("Technique: two views. Dual energy. Findings: mass."),
+            [technique(), technique(), findings]
+        );
     }
 
     #[test]
