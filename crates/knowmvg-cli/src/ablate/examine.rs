@@ -14,10 +14,10 @@ use knowmvg::train::corpus::{Corpus, Split, Tier};
 use knowmvg::train::dataset::{LabelMap, Sample, samples};
 use knowmvg::train::features::FeatureCache;
 use knowmvg::train::score::{Scored, score_anatomy, score_findings};
+use knowmvg::train::thorax::{self, Thoraxes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::frames;
 use crate::failure::{Exit, Failure};
 use crate::model_folder;
 
@@ -96,14 +96,17 @@ impl Examined {
         let corpus = Corpus::open(&config.corpus).map_err(|e| unusable(e.to_string()))?;
         let mut labels = LabelMap::new(KnowledgeBase::chest());
         let side = config.model.image_side;
-        let samples = samples(&corpus, side, &mut labels, |r| {
+        let mut samples = samples(&corpus, side, &mut labels, |r| {
             r.split == split && r.tier == Tier::Open && !(r.findings.is_empty() && r.anatomy.is_empty())
         })
         .map_err(unusable)?;
-        let samples = match &config.thorax {
-            Some(_) => frames::placed(samples, &config.output.join("thorax.json"))?,
-            None => samples,
-        };
+        // Arms that were told where the lungs lie learn little of lungs, and would be told apart by how badly they find them.
+        if config.thorax.is_some() {
+            let path = config.output.join(thorax::FILE);
+            let lungs = Thoraxes::read(&path);
+            let lungs = lungs.map_err(|e| Failure::about(Exit::Input, "cannot read where the lungs lie", &path, e))?;
+            samples.iter_mut().for_each(|sample| lungs.place(sample));
+        }
         let root = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
         let cache = FeatureCache::new(&root, grounder.tower(), grounder.tower_sha256(), side);
         Ok(Self { corpus, cache, samples })

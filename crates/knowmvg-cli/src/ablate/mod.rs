@@ -1,7 +1,6 @@
 //! `knowmvg ablate GRID`: trains every arm with every seed, scores each finished model, and compares the arms.
 
 mod examine;
-mod frames;
 mod grid;
 mod table;
 

@@ -16,6 +16,7 @@ pub mod run;
 pub mod score;
 mod state;
 pub mod tensorboard;
+pub mod thorax;
 mod vocabulary;
 mod weak;
 

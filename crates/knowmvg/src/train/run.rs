@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -24,6 +25,7 @@ use super::drawn::Drawn;
 use super::features::{self, FeatureCache};
 use super::score::{self, Scored};
 use super::state::{State, optimizer};
+use super::thorax::{self, Thoraxes};
 use super::{Observer, TrainError};
 use super::{vocabulary, weak};
 use crate::calibration::{Calibration, Outcome, Signs};
@@ -465,52 +467,59 @@ impl Run {
         Ok(scores)
     }
 
-    /// Grounds the lungs of every image with the model of the anatomy stage.
+    /// Places every patient's thorax: on the lungs that are known, else on those that the model of the anatomy stage finds.
     fn find_thoraxes(&mut self, state: &State, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let path = self.config.output.join(thorax::FILE);
+        let mut lungs = self.known_lungs(&path)?;
+        let missing: Vec<&Sample> =
+            self.train.iter().chain(&self.val).filter(|sample| !lungs.has(&sample.record.id)).collect();
+        if let (Some(file), Some(sample)) = (&self.config.thorax, missing.first()) {
+            let problem = format!("expected the lungs of every image, found none of {}", sample.record.id);
+            return Err(TrainError::Config(format!("{problem}: {}", file.display())));
+        }
+        self.look_for_lungs(state, &missing, &mut lungs, observer)?;
+        self.train.iter_mut().chain(&mut self.val).for_each(|sample| lungs.place(sample));
+        lungs.write(&path).map_err(|e| TrainError::io(e, &path))
+    }
+
+    /// What this run has found already, else what the recipe names.
+    fn known_lungs(&self, own: &Path) -> Result<Thoraxes, TrainError> {
+        match Thoraxes::read(own) {
+            Ok(found) => return Ok(found),
+            // A run that was stopped while it wrote the file finds them anew.
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => {}
+            Err(e) => return Err(TrainError::io(e, own)),
+        }
+        match &self.config.thorax {
+            Some(path) => Thoraxes::read(path).map_err(|e| TrainError::io(e, path)),
+            None => Ok(Thoraxes::default()),
+        }
+    }
+
+    fn look_for_lungs(
+        &self,
+        state: &State,
+        samples: &[&Sample],
+        lungs: &mut Thoraxes,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        observer.begin("thorax", samples.len() as u64);
+        if samples.is_empty() {
+            return Ok(());
+        }
         let model = state.anatomy_model();
         let (priors, anatomy_priors) = (
             PriorTable::from_estimator(&PriorEstimator::new(vec![], self.knowledge)),
             PriorTable::from_estimator(&self.estimators().1),
         );
-        let path = self.config.output.join("thorax.json");
-        let mut found = self.known_thoraxes(&path)?;
-        observer.begin("thorax", (self.train.len() + self.val.len()) as u64);
-        for index in 0..self.train.len() + self.val.len() {
-            let sample =
-                if index < self.train.len() { &self.train[index] } else { &self.val[index - self.train.len()] };
-            let id = sample.record.id.clone();
-            if !found.contains_key(&id) {
-                if let Some(file) = &self.config.thorax {
-                    let problem = format!("expected the lungs of every image, found none of {id}");
-                    return Err(TrainError::Config(format!("{problem}: {}", file.display())));
-                }
-                let decoder = self.decoder(&model, &priors, &anatomy_priors);
-                let features = self.cache.read(&id, 0)?;
-                let map = decoder.anatomy(&[&features])[0].model_from_thorax.unwrap_or_else(model_from_typical);
-                let unit = crate::geometry::Box2::from_xyxy([0.0, 0.0, 1.0, 1.0]).expect("a constant box");
-                found.insert(id.clone(), map.apply(&unit).xyxy());
-            }
+        let decoder = self.decoder(&model, &priors, &anatomy_priors);
+        for sample in samples {
+            let features = self.cache.read(&sample.record.id, 0)?;
+            let map = decoder.anatomy(&[&features])[0].model_from_thorax.unwrap_or_else(model_from_typical);
+            lungs.note(&sample.record.id, &map);
             observer.advance(1);
         }
-        for sample in self.train.iter_mut().chain(&mut self.val) {
-            let bounds = crate::geometry::Box2::from_xyxy(found[&sample.record.id])
-                .map_err(|e| TrainError::Corpus(e.to_string()))?;
-            sample.model_from_thorax = crate::geometry::Map::from_unit_square(&bounds);
-        }
-        fs::write(&path, serde_json::to_vec(&found).expect("numbers serialize")).map_err(|e| TrainError::io(e, &path))
-    }
-
-    /// What this run has found already, else what the recipe names.
-    fn known_thoraxes(&self, own: &Path) -> Result<BTreeMap<String, [f64; 4]>, TrainError> {
-        let found = fs::read(own).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        match (found, &self.config.thorax) {
-            (Some(found), _) => Ok(found),
-            (None, None) => Ok(BTreeMap::new()),
-            (None, Some(path)) => {
-                let bytes = fs::read(path).map_err(|e| TrainError::io(e, path))?;
-                serde_json::from_slice(&bytes).map_err(|e| TrainError::Config(format!("{}: {e}", path.display())))
-            }
-        }
+        Ok(())
     }
 
     fn export(&self, state: &State) -> Result<PathBuf, TrainError> {
