@@ -35,9 +35,9 @@ pub(crate) fn sentences(text: &str, tokens: &[Token], titles: &Titles) -> Vec<Se
     let mut section: Option<String> = None;
     let mut is_empty_section = true;
     let pieces = pieces(text, tokens);
-    let is_titled = |range: &Range<usize>| section::title_at(text, tokens, range.clone(), titles).is_some();
-    let last_title = pieces.iter().rposition(is_titled).unwrap_or(0);
-    for (index, range) in pieces.into_iter().enumerate() {
+    let titles: Vec<_> = pieces.iter().map(|range| section::title_at(text, tokens, range.clone(), titles)).collect();
+    let last_title = titles.iter().rposition(Option::is_some).unwrap_or(0);
+    for (index, (range, title)) in pieces.into_iter().zip(titles).enumerate() {
         if starts_paragraph(text, tokens, range.start)
             && !is_empty_section
             && section::ends_with_paragraph(section.as_deref())
@@ -45,7 +45,7 @@ pub(crate) fn sentences(text: &str, tokens: &[Token], titles: &Titles) -> Vec<Se
             section = None;
         }
         let mut body = range;
-        if let Some((title, id)) = section::title_at(text, tokens, body.clone(), titles) {
+        if let Some((title, id)) = title {
             section = id;
             is_empty_section = true;
             body.start = title.end;
