@@ -1,8 +1,9 @@
-//! Pixels inside of the page: scaled down, as JPEG, in base64.
+//! Pixels inside of the page: scaled down, as JPEG.
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use knowmvg::image::GreyImage;
+use knowmvg::render;
 
 /// Longest side of an embedded picture, in pixels.
 pub(super) const MAX_SIDE: u32 = 384;
@@ -15,7 +16,7 @@ pub(super) fn data_uri(image: &GreyImage) -> Option<String> {
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
         .write_image(&pixels, width, height, ExtendedColorType::L8)
         .ok()?;
-    Some(format!("data:image/jpeg;base64,{}", base64(&bytes)))
+    Some(render::data_uri("image/jpeg", &bytes))
 }
 
 /// Means over the pixels that fall into each smaller one; thin lines would vanish if pixels were skipped.
@@ -46,35 +47,11 @@ fn mean(image: &GreyImage, cols: std::ops::Range<usize>, rows: std::ops::Range<u
     (sum / count * 255.0).round() as u8
 }
 
-/// # Source
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let word = (0..3).fold(0u32, |word, i| word << 8 | u32::from(group.get(i).copied().unwrap_or(0)));
-        for place in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * place) & 63) as usize];
-            out.push(if place <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use knowmvg::image::ImageSource;
 
     use super::*;
-
-    #[test]
-    fn base64_as_in_rfc_4648_section_10() {
-        let vectors =
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
-        for (bytes, text) in vectors {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 
     #[test]
     fn a_large_image_becomes_small_and_keeps_its_grey() {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | radiograph, boxes, labels and a legend of every phrase | [`overlay`] |
 //! | the same boxes as scalable vectors over a linked image | [`svg`] |
-//! | the same with the image inside; the image alone | [`svg_with_image`], [`grey_png`] |
+//! | the same with the image inside; the image alone; any file as an address | [`svg_with_image`], [`grey_png`], [`data_uri`] |
 //! | prior or attention over the darkened radiograph | [`heatmap`] |
 //!
 //! The same input gives the same bytes. Nothing in a grounding is left out silently: the legend grows with the report,
@@ -24,7 +24,7 @@ mod text;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageBuffer, ImageEncoder, Luma, RgbImage};
 
-pub use embedded::{grey_png, svg_with_image};
+pub use embedded::{data_uri, grey_png, svg_with_image};
 pub use heatmap::heatmap;
 pub use overlay::{OverlayOptions, Visibility, overlay};
 pub use svg::svg;
