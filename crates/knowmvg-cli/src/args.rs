@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum, value_parser};
 use knowmvg_data::Format;
+use knowmvg_serve::{Config, Limits};
 
 use crate::eval::{EvalArgs, SplitArg};
 
@@ -150,7 +151,7 @@ after the requests that are there; jobs are cancelled.";
 #[command(after_help = SERVE_HELP)]
 pub struct ServeArgs {
     /// Address and port; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8017")]
+    #[arg(long, value_name = "ADDRESS", default_value_t = Config::default().address)]
     pub listen: SocketAddr,
     /// File with the token that clients need, 16 or more visible ASCII characters
     #[arg(long, value_name = "FILE")]
@@ -159,34 +160,34 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
     /// Largest request in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().body_bytes >> 20)]
     pub max_body: usize,
     /// Most typed phrases of a request
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().phrases)]
     pub max_phrases: usize,
     /// Requests that are worked on at once; each uses all threads
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().workers)]
     pub workers: usize,
     /// Requests and jobs that wait for a worker
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().queue)]
     pub queue: usize,
     /// Encoded images that are kept; the least recently used makes room
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().sessions)]
     pub sessions: usize,
     /// How long an encoded image is kept after its last use
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().session_ttl.as_secs())]
     pub session_seconds: u64,
     /// Jobs that are kept
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().jobs)]
     pub jobs: usize,
     /// How long a finished job is kept after its last use
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().job_ttl.as_secs())]
     pub job_seconds: u64,
     /// How long a request may take to arrive, and again to be answered
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().timeout.as_secs())]
     pub timeout: u64,
     /// Open connections
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub connections: usize,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,

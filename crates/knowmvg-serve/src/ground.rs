@@ -9,7 +9,6 @@ use crate::film::Film;
 use crate::pool::{Cancel, deadline};
 use crate::problem::Problem;
 use crate::upload::receive;
-use crate::work::check;
 
 pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<Answer, Problem> {
     let format = Format::wanted(request.headers())?;
@@ -18,12 +17,7 @@ pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<A
     let (bytes, words) = receive(request, limits).await?.question(limits)?;
     let worker = app.clone();
     let work = move |cancel: &Cancel| {
-        check(cancel)?;
-        let image = worker.read_image(&bytes)?;
-        drop(bytes);
-        let session = worker.encode(&image)?;
-        check(cancel)?;
-        let grounding = worker.ground(&session, &words, cancel, &mut |_| ())?;
+        let (grounding, image) = worker.whole(bytes, &words, cancel, &mut |_| ())?;
         Answer::new(&grounding, &Film::from(&image), format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await

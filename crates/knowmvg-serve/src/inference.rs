@@ -28,7 +28,6 @@ use crate::app::App;
 use crate::pool::{Cancel, deadline};
 use crate::problem::{BAD_REQUEST, INTERNAL, Problem};
 use crate::upload::{Upload, decoded, receive_json};
-use crate::work::check;
 
 /// Name of the model in paths and answers.
 const MODEL: &str = "knowmvg";
@@ -82,14 +81,8 @@ pub(crate) async fn infer(State(app): State<App>, request: Request) -> Result<Re
     let limits = app.limits();
     let (bytes, words) = receive_json(request, limits, parse).await?.question(limits)?;
     let worker = app.clone();
-    let work = move |cancel: &Cancel| {
-        check(cancel)?;
-        let image = worker.read_image(&bytes)?;
-        let session = worker.encode(&image)?;
-        check(cancel)?;
-        worker.ground(&session, &words, cancel, &mut |_| ())
-    };
-    let grounding = app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await?;
+    let work = move |cancel: &Cancel| worker.whole(bytes, &words, cancel, &mut |_| ());
+    let (grounding, _) = app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await?;
     Ok(said(&answer(&grounding)?))
 }
 

@@ -25,7 +25,7 @@ use crate::pool::{Cancel, Place, deadline};
 use crate::problem::{NOT_FINISHED, NOT_FOUND, Problem, QUEUE_FULL};
 use crate::store::Held;
 use crate::upload::{Words, receive};
-use crate::work::check;
+use crate::work::Step;
 
 /// Seconds after which to look at an unfinished job again.
 const RETRY_AFTER: u64 = 1;
@@ -80,6 +80,16 @@ impl Job {
     pub fn cancel(&self) {
         self.cancel.cancel();
         self.set(Progress::Cancelled);
+    }
+}
+
+impl From<Step> for Progress {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Reading => Self::Reading,
+            Step::Encoding => Self::Encoding,
+            Step::Grounding(passed) => Self::Grounding(passed),
+        }
     }
 }
 
@@ -138,15 +148,7 @@ pub(crate) async fn create(Shared(app): Shared<App>, request: Request) -> Result
 async fn run(app: App, id: String, job: Arc<Job>, place: Place, (bytes, words): (Vec<u8>, Words)) {
     let (worker, told) = (app.clone(), job.clone());
     let work = move |cancel: &Cancel| {
-        check(cancel)?;
-        told.set(Progress::Reading);
-        let image = worker.read_image(&bytes)?;
-        drop(bytes);
-        check(cancel)?;
-        told.set(Progress::Encoding);
-        let session = worker.encode(&image)?;
-        check(cancel)?;
-        let grounding = worker.ground(&session, &words, cancel, &mut |passed| told.set(Progress::Grounding(passed)))?;
+        let (grounding, image) = worker.whole(bytes, &words, cancel, &mut |step| told.set(step.into()))?;
         Ok(Finished { grounding, film: Film::from(&image) })
     };
     // Nobody holds a connection open for it, so it may wait as long as the queue is.

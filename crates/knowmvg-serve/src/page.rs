@@ -10,42 +10,26 @@ pub(crate) struct Asset {
     pub bytes: &'static [u8],
 }
 
-macro_rules! web {
+macro_rules! asset {
     ($path:literal, $file:literal, $media_type:literal) => {
-        Asset { path: $path, media_type: $media_type, bytes: include_bytes!(concat!("../web/", $file)) }
+        Asset { path: $path, media_type: $media_type, bytes: include_bytes!($file) }
     };
 }
 
 /// Everything that a browser loads.
 pub(crate) static ASSETS: &[Asset] = &[
-    web!("/", "index.html", "text/html; charset=utf-8"),
-    web!("/web/style.css", "style.css", "text/css; charset=utf-8"),
-    web!("/web/main.js", "main.js", "text/javascript; charset=utf-8"),
-    web!("/web/api.js", "api.js", "text/javascript; charset=utf-8"),
-    web!("/web/report.js", "report.js", "text/javascript; charset=utf-8"),
-    web!("/web/viewer.js", "viewer.js", "text/javascript; charset=utf-8"),
-    web!("/web/findings.js", "findings.js", "text/javascript; charset=utf-8"),
-    web!("/web/icon.svg", "icon.svg", "image/svg+xml"),
-    Asset {
-        path: "/sample/rg1.dcm",
-        media_type: "application/dicom",
-        bytes: include_bytes!("../../../samples/rg1.dcm"),
-    },
-    Asset {
-        path: "/sample/rg1-report.txt",
-        media_type: "text/plain; charset=utf-8",
-        bytes: include_bytes!("../../../samples/rg1-report.txt"),
-    },
-    Asset {
-        path: "/openapi.json",
-        media_type: "application/vnd.oai.openapi+json;version=3.1",
-        bytes: include_bytes!("openapi.json"),
-    },
-    Asset {
-        path: "/grounding.schema.json",
-        media_type: "application/schema+json",
-        bytes: include_bytes!("../../../schemas/grounding.schema.json"),
-    },
+    asset!("/", "../web/index.html", "text/html; charset=utf-8"),
+    asset!("/web/style.css", "../web/style.css", "text/css; charset=utf-8"),
+    asset!("/web/main.js", "../web/main.js", "text/javascript; charset=utf-8"),
+    asset!("/web/api.js", "../web/api.js", "text/javascript; charset=utf-8"),
+    asset!("/web/report.js", "../web/report.js", "text/javascript; charset=utf-8"),
+    asset!("/web/viewer.js", "../web/viewer.js", "text/javascript; charset=utf-8"),
+    asset!("/web/findings.js", "../web/findings.js", "text/javascript; charset=utf-8"),
+    asset!("/web/icon.svg", "../web/icon.svg", "image/svg+xml"),
+    asset!("/sample/rg1.dcm", "../../../samples/rg1.dcm", "application/dicom"),
+    asset!("/sample/rg1-report.txt", "../../../samples/rg1-report.txt", "text/plain; charset=utf-8"),
+    asset!("/openapi.json", "openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
+    asset!("/grounding.schema.json", "../../../schemas/grounding.schema.json", "application/schema+json"),
 ];
 
 impl Asset {

@@ -55,6 +55,39 @@ impl App {
     }
 }
 
+/// How far the work on an upload is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    Reading,
+    Encoding,
+    Grounding(Passed),
+}
+
+impl App {
+    /// Everything from an upload to its grounding, and what it is drawn on.
+    ///
+    /// # Errors
+    /// When the image cannot be read or encoded, or nobody waits any more.
+    pub(crate) fn whole(
+        &self,
+        bytes: Vec<u8>,
+        words: &Words,
+        cancel: &Cancel,
+        tell: &mut dyn FnMut(Step),
+    ) -> Result<(Grounding, GreyImage), Problem> {
+        check(cancel)?;
+        tell(Step::Reading);
+        let image = self.read_image(&bytes)?;
+        drop(bytes);
+        check(cancel)?;
+        tell(Step::Encoding);
+        let session = self.encode(&image)?;
+        check(cancel)?;
+        let grounding = self.ground(&session, words, cancel, &mut |passed| tell(Step::Grounding(passed)))?;
+        Ok((grounding, image))
+    }
+}
+
 /// Between two steps: whether there is still somebody who waits.
 pub(crate) fn check(cancel: &Cancel) -> Result<(), Problem> {
     if cancel.is_cancelled() { Err(stopped()) } else { Ok(()) }
