@@ -1,22 +1,14 @@
 //! Data set → [`Elements`]: the few that are needed, as raw bytes.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::rc::Rc;
 
-use dicom_core::header::{HasLength, Length};
 use dicom_core::{PrimitiveValue, Tag, VR};
 use dicom_parser::dataset::DataToken;
-use dicom_parser::dataset::read::{DataSetReader, DataSetReaderOptions, ValueReadStrategy};
-use dicom_transfer_syntax_registry::entries;
 
 use crate::error::Error;
 use crate::file::Encoding;
 use crate::tags;
-
-/// Deepest nesting of sequences; real images stay below ten.
-const MAX_DEPTH: usize = 32;
+use crate::tokens::{MAX_DEPTH, Tokens};
 
 /// A value as it stands in the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,27 +97,9 @@ pub(crate) fn words(bytes: &[u8], encoding: Encoding) -> impl Iterator<Item = u1
     })
 }
 
-/// A reader that tells how far it came.
-struct Counting<'a> {
-    rest: &'a [u8],
-    read: Rc<Cell<u64>>,
-}
-
-impl Read for Counting<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.rest.read(buffer)?;
-        self.read.set(self.read.get() + count as u64);
-        Ok(count)
-    }
-}
-
-type Tokens<'a> = DataSetReader<dicom_parser::stateful::decode::DynStatefulDecoder<Counting<'a>>>;
-
 /// Walks the tokens of a data set. It keeps a count of open sequences instead of recursing, so that nesting costs no stack.
 struct Collector<'a> {
     tokens: Tokens<'a>,
-    size: u64,
-    offset: Rc<Cell<u64>>,
     elements: Elements,
     /// The open sequences, outermost first, each with the number of its items so far.
     open: Vec<(Tag, usize)>,
@@ -133,24 +107,13 @@ struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     fn new(dataset: &'a [u8], encoding: Encoding) -> Result<Self, Error> {
-        let offset = Rc::new(Cell::new(0));
-        let source = Counting { rest: dataset, read: Rc::clone(&offset) };
-        let syntax = match encoding {
-            Encoding::ImplicitLittle => entries::IMPLICIT_VR_LITTLE_ENDIAN.erased(),
-            Encoding::ExplicitLittle => entries::EXPLICIT_VR_LITTLE_ENDIAN.erased(),
-            Encoding::ExplicitBig => entries::EXPLICIT_VR_BIG_ENDIAN.erased(),
-        };
-        // Raw: text stays undecoded, and a malformed date or number elsewhere in the file is no reason to refuse it.
-        let options = DataSetReaderOptions::default().value_read(ValueReadStrategy::Raw);
-        let tokens = DataSetReader::new_with_ts_options(source, &syntax, options)
-            .map_err(|_| Error::Damaged { problem: "an unreadable start", offset: 0 })?;
         let elements = Elements { encoding, values: BTreeMap::new(), items: BTreeMap::new(), pixel_data: None };
-        Ok(Self { tokens, size: dataset.len() as u64, offset, elements, open: Vec::new() })
+        Ok(Self { tokens: Tokens::new(dataset, encoding)?, elements, open: Vec::new() })
     }
 
     fn collect(mut self) -> Result<Elements, Error> {
         while self.elements.pixel_data.is_none() {
-            match self.next()? {
+            match self.tokens.next()? {
                 Some(token) => self.accept(token)?,
                 None => break,
             }
@@ -158,21 +121,10 @@ impl<'a> Collector<'a> {
         Ok(self.elements)
     }
 
-    fn next(&mut self) -> Result<Option<DataToken>, Error> {
-        let token = self.tokens.next().transpose();
-        // The parser's own message is left out: it may hold bytes of the file.
-        token.map_err(|_| self.damaged("an element that breaks off or contradicts itself"))
-    }
-
-    fn damaged(&self, problem: &'static str) -> Error {
-        Error::Damaged { problem, offset: self.offset.get() }
-    }
-
     fn accept(&mut self, token: DataToken) -> Result<(), Error> {
         match token {
             DataToken::ElementHeader(header) => {
-                self.check_length(header.length())?;
-                let value = self.next()?;
+                let value = self.tokens.next()?;
                 self.keep(header.tag, header.vr, value);
             }
             DataToken::PixelSequenceStart => {
@@ -181,15 +133,13 @@ impl<'a> Collector<'a> {
                     self.elements.pixel_data = Some(pixel_data);
                 }
             }
-            DataToken::SequenceStart { tag, len } => {
-                self.check_length_if_known(len)?;
+            DataToken::SequenceStart { tag, .. } => {
                 self.open.push((tag, 0));
                 if self.open.len() > MAX_DEPTH {
-                    return Err(self.damaged("sequences nested too deep"));
+                    return Err(self.tokens.damaged("sequences nested too deep"));
                 }
             }
-            DataToken::ItemStart { len } => {
-                self.check_length_if_known(len)?;
+            DataToken::ItemStart { .. } => {
                 if let Some((_, items)) = self.open.last_mut() {
                     *items += 1;
                 }
@@ -198,18 +148,6 @@ impl<'a> Collector<'a> {
             _ => {}
         }
         Ok(())
-    }
-
-    /// A value must lie in the file: the parser would reserve the memory that a length asks for.
-    fn check_length(&self, length: Length) -> Result<(), Error> {
-        match length.get() {
-            Some(length) if u64::from(length) <= self.size.saturating_sub(self.offset.get()) => Ok(()),
-            _ => Err(self.damaged("a value that is longer than the file")),
-        }
-    }
-
-    fn check_length_if_known(&self, length: Length) -> Result<(), Error> {
-        if length.is_undefined() { Ok(()) } else { self.check_length(length) }
     }
 
     fn keep(&mut self, tag: Tag, vr: VR, value: Option<DataToken>) {
@@ -233,9 +171,10 @@ impl<'a> Collector<'a> {
     fn fragments(&mut self) -> Result<PixelData, Error> {
         let (mut offsets, mut fragments, mut items) = (Vec::new(), Vec::new(), 0_usize);
         loop {
-            match self.next()? {
+            match self.tokens.next()? {
                 Some(DataToken::ItemStart { len }) => {
-                    self.check_length(len)?;
+                    // A fragment has a length (PS3.5 §A.4).
+                    self.tokens.check_length(len)?;
                     items += 1;
                 }
                 Some(DataToken::OffsetTable(table)) => offsets = table,
@@ -248,7 +187,8 @@ impl<'a> Collector<'a> {
     }
 }
 
-fn raw(value: PrimitiveValue) -> Vec<u8> {
+/// The bytes of a value, as the raw strategy reads them.
+pub(crate) fn raw(value: PrimitiveValue) -> Vec<u8> {
     match value {
         PrimitiveValue::U8(bytes) => bytes.into_vec(),
         // An empty value; the raw strategy gives no other.

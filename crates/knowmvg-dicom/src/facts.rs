@@ -55,7 +55,12 @@ impl Facts {
 
 /// Modality, if it is one of the standard's.
 pub(crate) fn modality(elements: &Elements) -> Option<String> {
-    term(&elements.text(tags::MODALITY)?, MODALITIES)
+    known_modality(&elements.text(tags::MODALITY)?)
+}
+
+/// The term, if it is one of the standard's.
+pub(crate) fn known_modality(text: &str) -> Option<String> {
+    term(text, MODALITIES)
 }
 
 /// SOP Class UID, if it is a UID.

@@ -1,4 +1,4 @@
-//! DICOM radiographs → [`GreyImage`](knowmvg::image::GreyImage).
+//! DICOM radiographs → [`GreyImage`](knowmvg::image::GreyImage), and groundings → DICOM.
 //!
 //! ```text
 //! bytes ──file──▶ transfer syntax, data set ──dataset──▶ Elements ──geometry──▶ PixelFormat
@@ -13,6 +13,9 @@
 //! * a damaged file is an [`Error`], never a panic, and the codecs run behind a guard;
 //! * of the data set only the elements that are needed for display are kept, none of which names the patient, and no
 //!   message quotes free text of the file.
+//!
+//! What is written for archives and viewers has to name the patient again: that is read apart, as a [`Source`], by who writes
+//! ([`sr`], [`gsps`], [`secondary_capture`]).
 //!
 //! # Example
 //! ```
@@ -32,6 +35,7 @@
 
 mod codec;
 mod dataset;
+mod derived;
 mod error;
 mod facts;
 mod file;
@@ -41,9 +45,11 @@ mod image_file;
 mod read;
 mod rle;
 mod tags;
+mod tokens;
 mod voi;
 mod warnings;
 
+pub use derived::{Code, ContentTime, Source, WriteError, gsps, secondary_capture, sr};
 pub use error::Error;
 pub use facts::Facts;
 pub use file::is_dicom;

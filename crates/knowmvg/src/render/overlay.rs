@@ -50,6 +50,8 @@ pub struct OverlayOptions {
     pub anatomy: Visibility,
     /// Thin outlines of what the knowledge alone would have said.
     pub priors: Visibility,
+    /// The words below the picture, by default [`NOTICE`].
+    pub notice: &'static str,
 }
 
 impl Default for OverlayOptions {
@@ -60,6 +62,7 @@ impl Default for OverlayOptions {
             side_letters: Visibility::Shown,
             anatomy: Visibility::Hidden,
             priors: Visibility::Hidden,
+            notice: NOTICE,
         }
     }
 }
@@ -138,7 +141,7 @@ impl<'a> Plan<'a> {
         let stage = f64::from(image_size.0).max(smallest);
         let legend = (options.legend == Visibility::Shown).then(|| Legend::new(grounding, typeface, scale));
         let panel = legend.as_ref().map_or(0.0, |_| (WIDTH * scale).round());
-        let notice = typeface.wrap(NOTICE, notice_style(scale), stage + panel - 32.0 * scale);
+        let notice = typeface.wrap(options.notice, notice_style(scale), stage + panel - 32.0 * scale);
         let top = f64::from(image_size.1).max(smallest).max(legend.as_ref().map_or(0.0, |l| l.height().ceil()));
         let height = top + (notice.len() as f64 * 20.0 * scale + 16.0 * scale).round();
         check_size(stage + panel, height)?;
