@@ -83,14 +83,22 @@ def single(tokens, allowed):
 
 
 def compiled_packages():
-    """(name, version, licence expression) of what some target can compile"""
+    """(name, version, licence expression) of what some target can compile, and (package, what it depends on) by name"""
     command = [CARGO, "tree", "--workspace", "--locked", "--target", "all", "--edges", "normal,build,dev"]
-    command += ["--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"]
+    command += ["--prefix", "depth", "--no-dedupe", "--format", " {p}|{l}"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if result.returncode != 0:
         sys.exit(f"cargo tree failed:\n{result.stderr.strip()}")
-    rows = (line.split("|", 1) for line in result.stdout.splitlines() if "|" in line)
-    return sorted({(*package.split()[:2], licence.strip()) for package, licence in rows})
+    packages, edges, above = set(), set(), []
+    for line in result.stdout.splitlines():
+        if "|" not in line:
+            continue
+        package, licence = line.split("|", 1)
+        depth, name, version = package.split()[:3]
+        above[int(depth) :] = [name]
+        edges.update([tuple(above[-2:])] if len(above) > 1 else [])
+        packages.add((name, version, licence.strip()))
+    return sorted(packages), edges
 
 
 def licence_problems(packages, rules):
@@ -102,10 +110,22 @@ def licence_problems(packages, rules):
             yield f"{name} {version}: licence {licence or 'not stated'}"
 
 
-def ban_problems(packages, rules):
-    """a line for each package that is banned by name"""
-    banned = {rule["crate"] for rule in rules.get("deny", [])}
-    return (f"{name} {version}: banned" for name, version, _ in packages if name in banned)
+def ban_problems(packages, edges, rules):
+    """a line for each package that is banned by name, or depended on by another than its wrappers
+
+    >>> rules = {"deny": [{"crate": "a"}, {"crate": "b", "wrappers": ["w"]}]}
+    >>> list(ban_problems([("a", "1", ""), ("b", "2", "")], {("w", "b")}, rules))
+    ['a 1: banned']
+    >>> list(ban_problems([("b", "2", "")], {("w", "b"), ("x", "b")}, rules))
+    ['b 2: banned, but for w']
+    """
+    for rule in rules.get("deny", []):
+        wrappers = rule.get("wrappers", [])
+        users = {user for user, used in edges if used == rule["crate"]}
+        if wrappers and users <= set(wrappers):
+            continue
+        excepted = f", but for {' and '.join(wrappers)}" if wrappers else ""
+        yield from (f"{name} {version}: banned{excepted}" for name, version, _ in packages if name == rule["crate"])
 
 
 def source_problems(rules):
@@ -120,10 +140,10 @@ def source_problems(rules):
 
 def main():
     rules = tomllib.loads((ROOT / "deny.toml").read_text())
-    packages = compiled_packages()
+    packages, edges = compiled_packages()
     problems = [
         *licence_problems(packages, rules["licenses"]),
-        *ban_problems(packages, rules["bans"]),
+        *ban_problems(packages, edges, rules["bans"]),
         *source_problems(rules["sources"]),
     ]
     if problems:

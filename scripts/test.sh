@@ -47,5 +47,6 @@ step lint cargo clippy --workspace --all-targets --release --locked -- -D warnin
 RUSTDOCFLAGS="-D warnings" step documentation cargo doc --workspace --lib --no-deps --release --locked
 step build cargo build --workspace --release --locked
 step tests cargo test --workspace --release --locked --no-fail-fast
+step "round trip through an archive" scripts/pacs-check.sh
 
 printf '\nAll checks passed in %s s.\n' "$SECONDS"

@@ -59,6 +59,8 @@ pub enum Verb {
     Ground(GroundArgs),
     /// Serve the web page and the HTTP API
     Serve(ServeArgs),
+    /// Be a DICOM node: studies and reports in, structured reports out
+    Listen(ListenArgs),
     /// Say what the knowledge base makes of a phrase
     Knowledge(KnowledgeArgs),
     /// Say what is installed, or time it
@@ -189,6 +191,43 @@ pub struct ServeArgs {
     /// Open connections
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub connections: usize,
+    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
+    pub model: Option<PathBuf>,
+}
+
+const LISTEN_HELP: &str = "\
+The configuration is a TOML file; docs/listen.md describes it. The smallest one:
+  data = \"queue\"
+  [dicom]
+  listen = \"127.0.0.1:11112\"
+  [hl7]
+  listen = \"127.0.0.1:2575\"
+  [[deliver]]
+  name = \"pacs\"
+  store = { ae_title = \"PACS\", address = \"127.0.0.1:104\" }
+
+Image and report find each other by Study Instance UID or accession number. The process may be killed
+at any time: what has arrived is on the disk, and what was sent is not sent again.";
+
+/// `knowmvg listen`
+#[derive(Debug, clap::Args)]
+#[command(after_help = LISTEN_HELP)]
+pub struct ListenArgs {
+    /// Configuration, a TOML file
+    #[arg(value_name = "CONFIG")]
+    pub config: PathBuf,
+    /// Ask every destination whether it answers, and stop
+    #[arg(long, conflicts_with_all = ["status", "retry"])]
+    pub check: bool,
+    /// Say how many images, reports and results wait, are done or failed; works beside a running node
+    #[arg(long)]
+    pub status: bool,
+    /// Put everything that failed back in the queue; works beside a running node
+    #[arg(long)]
+    pub retry: bool,
+    /// Print JSON, with --check, --status or --retry
+    #[arg(long)]
+    pub json: bool,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,
 }

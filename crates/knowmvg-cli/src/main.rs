@@ -15,6 +15,7 @@ mod ground;
 mod ground_table;
 mod info;
 mod knowledge;
+mod listen;
 mod machine;
 mod model_folder;
 mod output;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Verb::Ground(args) if args.batch.is_some() => batch::run(&args),
         Verb::Ground(args) => ground::run(&args),
         Verb::Serve(args) => serve::run(&args),
+        Verb::Listen(args) => listen::run(&args),
         Verb::Knowledge(args) => knowledge::run(&args),
         Verb::Info(args) => info::run(&args),
         Verb::Train(args) => train::run(&args),

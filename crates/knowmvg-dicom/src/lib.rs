@@ -49,7 +49,10 @@ mod tokens;
 mod voi;
 mod warnings;
 
-pub use derived::{Code, ContentTime, Source, WriteError, gsps, secondary_capture, sr};
+pub use derived::{
+    Code, ContentTime, Identifiers, Site, Source, WriteError, coded_finding, coded_site, gsps, report_text,
+    secondary_capture, sr,
+};
 pub use error::Error;
 pub use facts::Facts;
 pub use file::is_dicom;

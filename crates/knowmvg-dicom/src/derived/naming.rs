@@ -8,7 +8,7 @@ use super::code::{self, Code, Concept};
 /// What a phrase says is there.
 ///
 /// SNOMED CT where the knowledge base states a code for the very concept, then RadLex, then the id in the knowledge base.
-pub(super) fn finding(phrase: &GroundedPhrase) -> Code {
+pub fn finding(phrase: &GroundedPhrase) -> Code {
     let Some(id) = &phrase.finding else { return code::UNNAMED_FINDING.into() };
     match KnowledgeBase::chest().finding(id) {
         Some(finding) => {
@@ -19,7 +19,8 @@ pub(super) fn finding(phrase: &GroundedPhrase) -> Code {
 }
 
 /// Where it is.
-pub(super) struct Site {
+pub struct Site {
+    /// The place, coded without a side.
     pub place: Code,
     /// The patient's side; `None` for a place that lies between them.
     pub laterality: Option<Code>,
@@ -28,7 +29,7 @@ pub(super) struct Site {
 /// The place that a phrase names; the thorax if it only names a side, `None` if neither.
 ///
 /// What the knowledge base adds, where such a finding typically is, is no observation and does not count.
-pub(super) fn site(phrase: &GroundedPhrase) -> Option<Site> {
+pub fn site(phrase: &GroundedPhrase) -> Option<Site> {
     let named = phrase.evidence.knowledge.iter().find(|node| node.kind == "place" && node.how != "relation");
     let side = phrase.side.and_then(laterality);
     let Some(node) = named else {

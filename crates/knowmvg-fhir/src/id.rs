@@ -1,0 +1,58 @@
+//! Names of resources that follow from what they describe, so that a bundle that is sent twice adds nothing.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// What makes a bundle the one that it is.
+pub(crate) struct Names {
+    parts: Vec<String>,
+}
+
+impl Names {
+    /// From everything that distinguishes this result from others.
+    pub fn new(parts: &[&str]) -> Self {
+        Self { parts: parts.iter().map(|part| (*part).to_owned()).collect() }
+    }
+
+    /// `urn:uuid:` and a UUID of version 8 (RFC 9562 §5.8) for a resource.
+    pub fn urn(&self, resource: &str) -> String {
+        let mut hash = Sha256::new_with_prefix(b"knowmvg-fhir");
+        for part in self.parts.iter().map(String::as_str).chain([resource]) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        let digest = hash.finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        bytes[6] = bytes[6] & 0x0f | 0x80;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("urn:uuid:{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+}
+
+/// An identifier that is a URI itself.
+pub(crate) fn identifier(urn: &str) -> Value {
+    json!({"system": "urn:ietf:rfc:3986", "value": urn})
+}
+
+/// A UID of DICOM as an identifier.
+pub(crate) fn uid(uid: &str) -> Value {
+    json!({"system": "urn:dicom:uid", "value": format!("urn:oid:{uid}")})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_uuid_and_follows_from_its_parts() {
+        let names = Names::new(&["a", "b"]);
+        let urn = names.urn("device");
+        assert_eq!(urn, Names::new(&["a", "b"]).urn("device"));
+        assert_ne!(urn, names.urn("report"));
+        assert_ne!(urn, Names::new(&["ab", ""]).urn("device"));
+        let groups: Vec<usize> = urn.strip_prefix("urn:uuid:").unwrap().split('-').map(str::len).collect();
+        assert_eq!(groups, [8, 4, 4, 4, 12]);
+    }
+}

@@ -1,0 +1,142 @@
+//! HL7 v2 messages over TCP, in frames of the Minimal Lower Layer Protocol.
+//!
+//! # Source
+//! HL7 Version 2, transport specification MLLP, release 1: `<VT> message <FS><CR>`.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::config::Hl7Config;
+use crate::error::ListenError;
+use crate::intake::hl7::{self, Acknowledgment, Content};
+use crate::intake::{Intake, MAX_REPORT, Refused};
+use crate::log::Log;
+use crate::node::Place;
+
+const START: u8 = 0x0b;
+const END: [u8; 2] = [0x1c, 0x0d];
+
+/// Longest message: a report and what stands around it.
+const MAX_MESSAGE: usize = 2 * MAX_REPORT;
+
+/// A server that has its port.
+pub(crate) struct Mllp {
+    listener: TcpListener,
+    config: Hl7Config,
+}
+
+impl Mllp {
+    /// Takes the port.
+    ///
+    /// # Errors
+    /// When somebody else has it.
+    pub fn bind(config: &Hl7Config) -> Result<Self, ListenError> {
+        let address = config.listen;
+        let listener = TcpListener::bind(address).map_err(|source| ListenError::Listen { address, source })?;
+        Ok(Self { listener, config: config.clone() })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Takes connections for ever, each in a thread of its own.
+    pub fn run(&self, intake: &Arc<Intake>, log: &Log) {
+        let open = Arc::new(AtomicUsize::new(0));
+        let timeout = Duration::from_secs(self.config.timeout_seconds.max(1));
+        for stream in self.listener.incoming() {
+            let Ok(stream) = stream else { continue };
+            let Ok(peer) = stream.peer_addr() else { continue };
+            let allow = &self.config.allow;
+            if !allow.is_empty() && !allow.iter().any(|ip| ip.to_canonical() == peer.ip().to_canonical()) {
+                log.event("hl7 connection refused: not allowed");
+                continue;
+            }
+            if open.load(Ordering::SeqCst) >= self.config.max_connections {
+                log.event("hl7 connection refused: too many");
+                continue;
+            }
+            let (place, intake, log) = (Place::take(&open), intake.clone(), log.clone());
+            std::thread::spawn(move || {
+                let _place = place;
+                if let Err(error) = serve(&stream, timeout, &intake) {
+                    log.with("hl7 connection broken", json!({"problem": error.kind().to_string()}));
+                }
+            });
+        }
+    }
+}
+
+/// Answers every message of a connection.
+fn serve(stream: &TcpStream, timeout: Duration, intake: &Intake) -> io::Result<()> {
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    let mut reader = BufReader::new(stream);
+    let mut writer = stream;
+    while let Some(message) = read_frame(&mut reader)? {
+        let answer = answer(&message, intake);
+        writer.write_all(&[&[START], answer.as_bytes(), &END].concat())?;
+    }
+    Ok(())
+}
+
+/// The next message; `None` when the peer has closed the connection between two.
+fn read_frame(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    // Some senders put line breaks between frames.
+    loop {
+        match reader.fill_buf()? {
+            [] => return Ok(None),
+            [START, ..] => break,
+            [b'\r' | b'\n', ..] => reader.consume(1),
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "expected the start of a frame")),
+        }
+    }
+    reader.consume(1);
+    let mut message = Vec::new();
+    reader.take(MAX_MESSAGE as u64 + 1).read_until(END[0], &mut message)?;
+    if message.pop() != Some(END[0]) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message without an end, or too long"));
+    }
+    Ok(Some(message))
+}
+
+fn answer(message: &[u8], intake: &Intake) -> String {
+    let Some(read) = hl7::read(message) else { return hl7::acknowledge(None, Acknowledgment::Reject) };
+    let acknowledgment = match &read.content {
+        Content::Other => Acknowledgment::Accept,
+        Content::Report(report) => match intake.report(report) {
+            Ok(_) => Acknowledgment::Accept,
+            Err(Refused::Later) => Acknowledgment::Error,
+            Err(Refused::NotOurs | Refused::Unreadable) => Acknowledgment::Reject,
+        },
+    };
+    hl7::acknowledge(Some(&read), acknowledgment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_told_apart() {
+        let mut bytes: &[u8] = b"\x0bone\x1c\r\n\x0btwo\x1c\r";
+        assert_eq!(read_frame(&mut bytes).unwrap().as_deref(), Some(&b"one"[..]));
+        assert_eq!(read_frame(&mut bytes).unwrap().as_deref(), Some(&b"two"[..]));
+        assert_eq!(read_frame(&mut bytes).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_frame_ends_the_connection() {
+        for mut bytes in [&b"GET / HTTP/1.1"[..], b"\x0bcut short"] {
+            assert!(read_frame(&mut bytes).is_err());
+        }
+        let endless = [&[START], &vec![b'x'; MAX_MESSAGE + 2][..], &END].concat();
+        assert!(read_frame(&mut &endless[..]).is_err());
+    }
+}
