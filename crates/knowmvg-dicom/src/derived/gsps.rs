@@ -23,8 +23,8 @@ const MAX_TEXT: usize = 1_024;
 
 /// Writes boxes and phrases as a Grayscale Softcopy Presentation State.
 ///
-/// The display is the image's own: its rescaling or modality table, its window or VOI table, and the inversion of MONOCHROME1. A state
-/// that left them out would change how the image looks, since a viewer then takes none of them from the image.
+/// The display is the image's own: its rescaling or modality table, its window or VOI table, and the inversion of MONOCHROME1.
+/// A state that left them out would change how the image looks, since a viewer then takes none of them from the image.
 ///
 /// # Errors
 /// As [`sr::write`](super::sr::write).
@@ -40,6 +40,7 @@ pub fn write(source: &Source, grounding: &Grounding, time: ContentTime) -> Resul
     let identity = Identity::new(class, source, grounding)?;
     let series = Series { modality: "PR", number: "9002" };
     let object = common::modules(source, grounding, &series, &identity)
+        .and(common::body_part(source))
         .and(identification(source, time))
         .and(annotations(source, &regions))
         .and(displayed_area(source))
@@ -54,7 +55,6 @@ fn identification(source: &Source, time: ContentTime) -> Object {
         .text(tags::CONTENT_LABEL, LAYER)
         .text(tags::CONTENT_DESCRIPTION, common::DESCRIPTION)
         .empty(tags::CONTENT_CREATOR_NAME)
-        .empty(tags::LATERALITY)
         .text(tags::PRESENTATION_CREATION_DATE, &date)
         .text(tags::PRESENTATION_CREATION_TIME, &time)
         .item(tags::REFERENCED_SERIES_SEQUENCE, reference::to_series(source, tags::REFERENCED_IMAGE_SEQUENCE))

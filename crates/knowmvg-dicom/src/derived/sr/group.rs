@@ -18,8 +18,8 @@ pub(super) struct Shared<'a> {
 
 /// The group of a box.
 ///
-/// A planar group holds one region (TID 1410, row 6), so a phrase with several boxes becomes several groups, whose identifiers share
-/// the phrase's number: `KnowMVG 3a`, `KnowMVG 3b`.
+/// A planar group holds one region (TID 1410, row 6), so a phrase with several boxes becomes several groups, whose identifiers
+/// share the phrase's number: `KnowMVG 3a`, `KnowMVG 3b`.
 pub(super) fn group(region: &Region<'_>, tracking_uid: &str, shared: &Shared<'_>) -> Item {
     use Relation::{Contains, HasConceptModifier, HasObservationContext};
     let phrase = region.phrase;
