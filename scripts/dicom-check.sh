@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Writes the DICOM objects of the sample, and lets programs that others wrote read and judge them.
+# Writes the DICOM objects and FHIR bundles of the sample, and lets programs that others wrote read and judge them.
 #
 #   scripts/dicom-check.sh [FOLDER]
 #
 # Needs the built binary (cargo build --release). What else is missing is installed: dcmtk and dicom3tools by apt, where this is Debian
-# and run by root, and pydicom and highdicom by pip into an environment of their own in the target folder. What cannot be installed is
+# and run by root, and pydicom, highdicom and fhir.resources by pip into an environment of their own in the target folder. What cannot be installed is
 # skipped, by name. The files stay in FOLDER (by default in the target folder). Ends with 1 if anything is wrong.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,10 +39,10 @@ have_tools() {
 }
 
 have_python() {
-  "$venv/bin/python" -c 'import highdicom, pydicom' 2>/dev/null && return
+  "$venv/bin/python" -c 'import fhir.resources, highdicom, pydicom' 2>/dev/null && return
   # Debian keeps the module that makes environments in a package of its own.
   python3 -m venv --clear "$venv" 2>/dev/null || { have_apt python3-venv && python3 -m venv --clear "$venv"; } || return 1
-  "$venv/bin/pip" install --quiet --disable-pip-version-check pydicom==3.0.2 highdicom==0.28.2
+  "$venv/bin/pip" install --quiet --disable-pip-version-check pydicom==3.0.2 highdicom==0.28.2 fhir.resources==8.3.0
 }
 
 # judged <file>: dciodvfy finds no error.
@@ -83,11 +83,12 @@ else
   skip "dciodvfy, dsrdump (dcmtk and dicom3tools are not installed, and there is no apt-get, or this is not root)"
 fi
 
-printf '\n=== pydicom, highdicom\n'
+printf '\n=== pydicom, highdicom, fhir.resources\n'
 if have_python; then
   "$venv/bin/python" scripts/dicom_check.py "$knowmvg" "$folder"
+  "$venv/bin/python" scripts/fhir_check.py "$knowmvg"
 else
-  skip "pydicom, highdicom (no Python environment can be made, or pip reaches no registry)"
+  skip "pydicom, highdicom, fhir.resources (no Python environment can be made, or pip reaches no registry)"
 fi
 
 printf '\n'

@@ -137,17 +137,41 @@ pub struct GroundArgs {
     /// Write the picture of --overlay as a DICOM image (secondary capture)
     #[arg(long, value_name = "DCM")]
     pub sc: Option<PathBuf>,
-    /// Moment to write into DICOM files, for the same bytes on every run, e.g. 2026-11-25T12:00:00+01:00
+    /// Write the boxes as a FHIR bundle; the image has to be DICOM
+    #[arg(long, value_name = "JSON")]
+    pub fhir: Option<PathBuf>,
+    /// Version of --fhir
+    #[arg(long, value_name = "VERSION", default_value = "r5", requires = "fhir")]
+    pub fhir_version: FhirVersion,
+    /// Moment to write into DICOM and FHIR files, for the same bytes on every run, e.g. 2026-11-25T12:00:00+01:00
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     pub content_time: Option<ContentTime>,
     /// Write what guided each phrase into a folder: prior and attention as PNG, knowledge as JSON
     #[arg(long, value_name = "DIR")]
     pub explain: Option<PathBuf>,
     /// Ground every row of a JSON Lines file
-    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain", "sr", "gsps", "sc"])]
+    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain", "sr", "gsps", "sc", "fhir"])]
     pub batch: Option<PathBuf>,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,
+}
+
+/// Versions of FHIR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FhirVersion {
+    /// 5.0.0
+    R5,
+    /// 4.0.1
+    R4,
+}
+
+impl From<FhirVersion> for knowmvg_fhir::Version {
+    fn from(version: FhirVersion) -> Self {
+        match version {
+            FhirVersion::R5 => Self::R5,
+            FhirVersion::R4 => Self::R4,
+        }
+    }
 }
 
 /// Storage classes of structured reports.
@@ -510,6 +534,7 @@ mod tests {
             "ground --batch in.jsonl --out out.jsonl --json",
             "ground --batch in.jsonl --out out.jsonl --sr sr.dcm",
             "ground a.dcm --phrase mass --sr-class comprehensive",
+            "ground a.dcm --phrase mass --fhir-version r4",
             "ground a.dcm --phrase mass --sr sr.dcm --content-time yesterday",
             "sr",
             "eval corpus --limit 0",

@@ -1,41 +1,44 @@
-//! The DICOM files of `knowmvg ground`.
+//! The DICOM and FHIR files of `knowmvg ground`.
 
 use std::path::Path;
 
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
-use knowmvg_dicom::{ContentTime, Source, WriteError, gsps, is_dicom, secondary_capture, sr};
+use knowmvg_dicom::{ContentTime, Identifiers, Source, WriteError, gsps, is_dicom, secondary_capture, sr};
 
 use crate::args::GroundArgs;
 use crate::failure::{Exit, Failure};
-use crate::files;
 use crate::ground::view;
+use crate::{files, output};
 
 /// What DICOM files are written from.
 pub struct DicomOut {
     source: Source,
+    identifiers: Identifiers,
     time: ContentTime,
 }
 
 impl DicomOut {
     /// Of an image, if such a file was asked for.
     pub fn wanted(args: &GroundArgs, bytes: &[u8], path: &Path) -> Result<Option<Self>, Failure> {
-        if [&args.sr, &args.gsps, &args.sc].iter().all(|file| file.is_none()) {
+        if [&args.sr, &args.gsps, &args.sc, &args.fhir].iter().all(|file| file.is_none()) {
             return Ok(None);
         }
-        let what = "cannot write DICOM files about the image";
+        let what = "cannot write DICOM or FHIR files about the image";
         if !is_dicom(bytes) {
             let problem = "expected a DICOM image, whose patient and study they repeat, found a picture";
-            let fix = "give the DICOM file, or leave out --sr, --gsps and --sc";
+            let fix = "give the DICOM file, or leave out --sr, --gsps, --sc and --fhir";
             return Err(Failure::about(Exit::Input, what, path, problem).fix(fix));
         }
-        let source = Source::read(bytes).map_err(|e| Failure::about(Exit::Input, what, path, e))?;
-        Ok(Some(Self { source, time: args.content_time.unwrap_or_else(ContentTime::now) }))
+        let wrong = |e| Failure::about(Exit::Input, what, path, e);
+        let source = Source::read(bytes).map_err(wrong)?;
+        let identifiers = Identifiers::read(bytes).map_err(wrong)?;
+        Ok(Some(Self { source, identifiers, time: args.content_time.unwrap_or_else(ContentTime::now) }))
     }
 
     /// Writes the files that were asked for.
     pub fn write(&self, args: &GroundArgs, image: &GreyImage, grounding: &Grounding) -> Result<(), Failure> {
-        let Self { source, time } = self;
+        let Self { source, identifiers, time } = self;
         if let Some(path) = &args.sr {
             let options = sr::Options { class: args.sr_class.into(), time: *time };
             save(path, sr::write(source, grounding, &options))?;
@@ -46,6 +49,11 @@ impl DicomOut {
         if let Some(path) = &args.sc {
             let view = view(image).map_err(|e| Failure::new(Exit::Work, "cannot draw the boxes").because(e))?;
             save(path, secondary_capture::write(source, &view, grounding, *time))?;
+        }
+        if let Some(path) = &args.fhir {
+            let bundle = knowmvg_fhir::bundle(grounding, identifiers, &time.to_rfc3339(), args.fhir_version.into());
+            let bundle = bundle.map_err(|e| Failure::about(Exit::Work, "cannot write the bundle", path, e))?;
+            files::write(path, (output::pretty(&bundle)? + "\n").as_bytes())?;
         }
         Ok(())
     }

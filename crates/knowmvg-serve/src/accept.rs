@@ -5,6 +5,8 @@
 
 use axum::http::{HeaderMap, header};
 
+use knowmvg_fhir::Version;
+
 use crate::problem::{NOT_ACCEPTABLE, Problem};
 
 /// A form of a result.
@@ -20,10 +22,13 @@ pub(crate) enum Format {
     Svg,
     /// A structured report, for an image that was sent as DICOM.
     Dicom,
+    /// A FHIR bundle, for an image that was sent as DICOM.
+    Fhir(Version),
 }
 
 /// Every form; the first is the default, and earlier ones win ties.
-const FORMATS: [Format; 5] = [Format::Json, Format::Coco, Format::Png, Format::Svg, Format::Dicom];
+const FORMATS: [Format; 6] =
+    [Format::Json, Format::Coco, Format::Png, Format::Svg, Format::Dicom, Format::Fhir(Version::R5)];
 
 impl Format {
     pub fn media_type(self) -> &'static str {
@@ -33,7 +38,13 @@ impl Format {
             Self::Png => "image/png",
             Self::Svg => "image/svg+xml",
             Self::Dicom => "application/dicom",
+            Self::Fhir(_) => "application/fhir+json",
         }
+    }
+
+    /// Whether it names patient and study, and so needs an image that does.
+    pub fn is_about_a_patient(self) -> bool {
+        matches!(self, Self::Dicom | Self::Fhir(_))
     }
 
     /// The form that the client wants most.
@@ -55,6 +66,10 @@ impl Format {
                 best = (quality, Some(format));
             }
         }
+        // FHIR R5 §3.2.0.4: the version is a parameter of the media type.
+        if matches!(best.1, Some(Self::Fhir(_))) && ranges.iter().any(|range| range.is_fhir_r4) {
+            return Ok(Self::Fhir(Version::R4));
+        }
         best.1.ok_or_else(|| Problem::new(&NOT_ACCEPTABLE, "expected a form that this server has, found others only"))
     }
 }
@@ -64,6 +79,7 @@ struct Range {
     kind: String,
     subtype: String,
     quality: f32,
+    is_fhir_r4: bool,
 }
 
 impl Range {
@@ -71,9 +87,11 @@ impl Range {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;
-        let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let parts: Vec<&str> = parts.collect();
+        let quality = parts.iter().find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let is_fhir_r4 = parts.iter().any(|part| part.to_ascii_lowercase().starts_with("fhirversion=4."));
         let quality = quality.map_or(Some(1.0), |q| q.parse().ok().filter(|q| (0.0..=1.0).contains(q)))?;
-        Some(Self { kind: kind.to_ascii_lowercase(), subtype: subtype.to_ascii_lowercase(), quality })
+        Some(Self { kind: kind.to_ascii_lowercase(), subtype: subtype.to_ascii_lowercase(), quality, is_fhir_r4 })
     }
 
     /// How closely it describes a type; `None` if not at all.
@@ -128,6 +146,13 @@ mod tests {
         for accept in ["text/html", "application/dicom+json", "application/json;q=0", "image/webp, text/*", "*/*;q=0"] {
             assert_eq!(wanted(&[accept]), None, "{accept}");
         }
+    }
+
+    #[test]
+    fn the_version_of_fhir_is_a_parameter() {
+        assert_eq!(wanted(&["application/fhir+json"]), Some(Format::Fhir(Version::R5)));
+        assert_eq!(wanted(&["application/fhir+json; fhirVersion=4.0"]), Some(Format::Fhir(Version::R4)));
+        assert_eq!(wanted(&["application/fhir+json;fhirVersion=5.0, */*;q=0.1"]), Some(Format::Fhir(Version::R5)));
     }
 
     #[test]

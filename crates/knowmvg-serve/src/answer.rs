@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use knowmvg::grounding::Grounding;
 use knowmvg::render::{self, OverlayOptions};
 use knowmvg_dicom::{ContentTime, WriteError, sr};
+use knowmvg_fhir::Version;
 use serde::Serialize;
 
 use crate::accept::Format;
@@ -23,7 +24,7 @@ impl Answer {
     /// Writes or draws the result.
     ///
     /// # Errors
-    /// When it cannot be drawn, or has no DICOM form.
+    /// When it cannot be drawn, or has no such form.
     pub fn new(grounding: &Grounding, film: &Film, origin: &Origin, format: Format) -> Result<Self, Problem> {
         let body = match format {
             Format::Json => json(grounding)?,
@@ -34,6 +35,7 @@ impl Answer {
             }
             Format::Svg => film.draw(|view| render::svg_with_image(view, grounding))?.into_bytes(),
             Format::Dicom => report(grounding, origin)?,
+            Format::Fhir(version) => bundle(grounding, origin, version)?,
         };
         Ok(Self { media_type: format.media_type(), body })
     }
@@ -45,6 +47,12 @@ fn report(grounding: &Grounding, origin: &Origin) -> Result<Vec<u8>, Problem> {
         WriteError::NoBoxes => Problem::new(&NO_BOXES, error.to_string()),
         _ => Problem::new(&INTERNAL, "the result could not be written as DICOM"),
     })
+}
+
+fn bundle(grounding: &Grounding, origin: &Origin, version: Version) -> Result<Vec<u8>, Problem> {
+    let issued = ContentTime::now().to_rfc3339();
+    let bundle = knowmvg_fhir::bundle(grounding, origin.identifiers()?, &issued, version);
+    json(&bundle.map_err(|error| Problem::new(&INTERNAL, error.to_string()))?)
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {

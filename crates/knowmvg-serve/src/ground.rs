@@ -27,7 +27,7 @@ pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<A
 
 /// Only what is asked for is read, and what cannot be had is told before the work.
 fn origin(bytes: &[u8], format: Format) -> Result<Origin, Problem> {
-    if format != Format::Dicom {
+    if !format.is_about_a_patient() {
         return Ok(Origin::NotRead);
     }
     let origin = Origin::read(bytes);

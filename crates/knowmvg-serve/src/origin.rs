@@ -1,17 +1,18 @@
 //! [`Origin`]: whose image it is, for results that go to an archive.
 
-use knowmvg_dicom::{Source, is_dicom};
+use knowmvg_dicom::{Identifiers, Source, is_dicom};
 
 use crate::problem::{NO_DICOM_FORM, Problem};
 
 /// What an upload says about patient and study.
 ///
-/// It is kept as long as the image is, in the same place and nowhere else; no answer but `application/dicom` has anything of it.
+/// It is kept as long as the image is, in the same place and nowhere else; no answer but `application/dicom` and `application/fhir+json` has
+/// anything of it.
 pub(crate) enum Origin {
     /// It was not looked at: nobody asked for such a result.
     NotRead,
     /// The upload is DICOM.
-    Dicom(Box<Source>),
+    Dicom(Box<(Source, Identifiers)>),
     /// The upload is a picture, or lacks what every DICOM image has; and in what way.
     None(String),
 }
@@ -22,8 +23,8 @@ impl Origin {
         if !is_dicom(bytes) {
             return Self::None("expected an image that was sent as DICOM, found a picture".to_owned());
         }
-        match Source::read(bytes) {
-            Ok(source) => Self::Dicom(Box::new(source)),
+        match Source::read(bytes).and_then(|source| Ok((source, Identifiers::read(bytes)?))) {
+            Ok(read) => Self::Dicom(Box::new(read)),
             // These errors quote no value of the file.
             Err(error) => Self::None(error.to_string()),
         }
@@ -34,8 +35,20 @@ impl Origin {
     /// # Errors
     /// When there is none.
     pub fn source(&self) -> Result<&Source, Problem> {
+        self.read_from().map(|(source, _)| source)
+    }
+
+    /// What a FHIR result refers to.
+    ///
+    /// # Errors
+    /// When there is nothing.
+    pub fn identifiers(&self) -> Result<&Identifiers, Problem> {
+        self.read_from().map(|(_, identifiers)| identifiers)
+    }
+
+    fn read_from(&self) -> Result<&(Source, Identifiers), Problem> {
         match self {
-            Self::Dicom(source) => Ok(source),
+            Self::Dicom(read) => Ok(read),
             Self::NotRead => Err(Problem::new(&NO_DICOM_FORM, "the image was not read for this form")),
             Self::None(why) => Err(Problem::new(&NO_DICOM_FORM, why)),
         }

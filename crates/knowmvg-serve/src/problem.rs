@@ -38,7 +38,7 @@ kinds! {
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "This path has other methods",
         "the header Allow and /openapi.json list them";
     NOT_ACCEPTABLE: NOT_ACCEPTABLE, "not-acceptable", "No such form of the answer",
-        "accept application/json, application/vnd.coco+json, image/png, image/svg+xml or application/dicom";
+        "accept application/json, application/vnd.coco+json, image/png, image/svg+xml, application/dicom or application/fhir+json";
     NO_DICOM_FORM: NOT_ACCEPTABLE, "no-dicom-form", "This image has no DICOM result",
         "send the radiograph as a DICOM file with its patient, study and UIDs, or accept application/json";
     UPLOAD_TIMED_OUT: REQUEST_TIMEOUT, "upload-timed-out", "The request took too long to arrive",

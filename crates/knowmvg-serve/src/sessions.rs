@@ -84,7 +84,7 @@ pub(crate) async fn image(State(app): State<App>, Id(id): Id) -> Result<Response
 pub(crate) async fn ground(State(app): State<App>, Id(id): Id, request: Request) -> Result<Answer, Problem> {
     let format = Format::wanted(request.headers())?;
     let encoded = find(&app, &id)?;
-    if format == Format::Dicom {
+    if format.is_about_a_patient() {
         encoded.origin.source()?;
     }
     let place = app.pool().enter()?;

@@ -1,6 +1,6 @@
 //! [`ContentTime`]: when a derived object was made.
 
-use chrono::{DateTime, FixedOffset, Local};
+use chrono::{DateTime, FixedOffset, Local, SecondsFormat};
 
 /// A moment, and the offset from UTC in which it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,11 @@ impl ContentTime {
     pub fn parse(text: &str) -> Option<Self> {
         let moment = DateTime::parse_from_rfc3339(text).ok()?;
         Some(Self(moment))
+    }
+
+    /// As it is parsed, to the second.
+    pub fn to_rfc3339(self) -> String {
+        self.0.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
     /// Date and time as DA and TM, in the time zone that the source image states: an offset holds for all of an object's times.

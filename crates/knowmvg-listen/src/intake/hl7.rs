@@ -137,7 +137,7 @@ mod tests {
 
     const ORU: &str = "MSH|^~\\&|RIS|HOSPITAL|KNOWMVG||202611250900||ORU^R01^ORU_R01|77|P|2.5.1\r\
         PID|1||MRN-9^^^HOSPITAL~OTHER^^^X||DOE^JANE\r\
-        OBR|1|PLACER|FILLER-5||71046^CHEST 2 VIEWS||||||||||||||ACC-42|||||||F\r\
+        OBR|1|PLACER|FILLER-5|71046^CHEST 2 VIEWS||||||||||||||ACC-42|||||||F\r\
         OBX|1|TX|71046&IMP||Small left pleural effusion.~No pneumothorax\\T\\ no fracture.||||||F\r\
         OBX|2|FT|71046&IMP||First\\.br\\second||||||F\r\
         OBX|3|ED|PDF||^application^pdf^Base64^AAAA||||||F\r";

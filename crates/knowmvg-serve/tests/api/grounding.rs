@@ -101,7 +101,18 @@ fn a_result_comes_in_the_form_that_is_asked_for() {
         assert_eq!(groups.iter().map(|group| group.boxes.len()).sum::<usize>(), boxes);
         assert!((groups[0].boxes[0].xyxy()[0] - corner(0)).abs() < 1e-3);
 
-        for accept in ["text/html", "application/dicom+xml", "application/fhir+json"] {
+        for (accept, place) in [
+            ("application/fhir+json", "ImagingSelection"),
+            ("application/fhir+json; fhirVersion=4.0", "Media"),
+        ] {
+            let bundle = ask(accept).await.with_status(200);
+            assert_eq!(bundle.header("content-type"), "application/fhir+json");
+            let bundle: Value = serde_json::from_slice(&bundle.body).unwrap();
+            let entries = bundle["entry"].as_array().unwrap();
+            assert!(entries.iter().any(|entry| entry["resource"]["resourceType"] == place), "{accept}");
+        }
+
+        for accept in ["text/html", "application/dicom+xml", "application/fhir+xml"] {
             assert_eq!(ask(accept).await.with_status(406).problem(), "not-acceptable");
         }
     });
