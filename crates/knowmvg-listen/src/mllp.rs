@@ -51,7 +51,11 @@ impl Mllp {
         let open = Arc::new(AtomicUsize::new(0));
         let timeout = Duration::from_secs(self.config.timeout_seconds.max(1));
         for stream in self.listener.incoming() {
-            let Ok(stream) = stream else { continue };
+            let Ok(stream) = stream else {
+                // Too many open files, most likely: others will be closed.
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            };
             let Ok(peer) = stream.peer_addr() else { continue };
             let allow = &self.config.allow;
             if !allow.is_empty() && !allow.iter().any(|ip| ip.to_canonical() == peer.ip().to_canonical()) {

@@ -23,7 +23,7 @@ use crate::mllp::Mllp;
 use crate::node::Node;
 use crate::poll::Poll;
 use crate::queue::Queue;
-use crate::spool::Spool;
+use crate::spool::{Spool, private};
 use crate::work::Worker;
 
 /// Name of the queue in the data folder.
@@ -73,6 +73,8 @@ impl Listener {
     pub fn new(config: Config) -> Result<Self, ListenError> {
         let data = &config.data;
         fs::create_dir_all(data).map_err(|e| ListenError::file("cannot make the folder", data, e))?;
+        // The queue has words of reports in it, and so have its temporary files.
+        private(data).map_err(|e| ListenError::file("cannot protect the folder", data, e))?;
         let lock = lock(&config)?;
         let clock = clock::system();
         let spool = Spool::open(&data.join(SPOOL_FOLDER))?;

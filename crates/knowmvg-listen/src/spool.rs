@@ -87,13 +87,15 @@ impl Spool {
     }
 }
 
+/// Lets only the user of the process look into a folder.
 #[cfg(unix)]
-fn private(folder: &Path) -> io::Result<()> {
+pub(crate) fn private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
+/// Folders of a user are private there already.
 #[cfg(not(unix))]
-fn private(_: &Path) -> io::Result<()> {
+pub(crate) fn private(_: &Path) -> io::Result<()> {
     Ok(())
 }

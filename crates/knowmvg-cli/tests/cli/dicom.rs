@@ -69,3 +69,19 @@ fn what_is_no_report_is_code_3_and_quotes_nothing() {
     let ran = knowmvg(["sr", &text]).ended_with(3);
     assert!(ran.stderr.contains("expected a DICOM file") && !ran.stderr.contains("CANARY"), "{ran:?}");
 }
+
+#[test]
+fn a_bundle_has_the_boxes_of_the_phrase() {
+    let folder = Folder::new();
+    let bundle = folder.at("bundle.json");
+    let image = repository_arg(SAMPLE);
+    for (version, place) in [("r5", "ImagingSelection"), ("r4", "Media")] {
+        let args =
+            ["ground", &image, "--phrase", "mass in the left mid zone", "--fhir", &bundle, "--fhir-version", version];
+        knowmvg(args).ended_with(0);
+        let read: Value = serde_json::from_slice(&fs::read(&bundle).unwrap()).unwrap();
+        let kinds: Vec<&str> =
+            read["entry"].as_array().unwrap().iter().map(|e| e["resource"]["resourceType"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["Device", place, "Observation", "DiagnosticReport"]);
+    }
+}

@@ -10,5 +10,6 @@ mod eval_mrg;
 mod eval_tasks;
 mod ground;
 mod help;
+mod listen;
 mod ran;
 mod serve;

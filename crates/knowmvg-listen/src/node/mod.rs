@@ -80,7 +80,11 @@ impl Node {
     pub fn run(&self, intake: &Arc<Intake>, log: &Log) {
         let open = Arc::new(AtomicUsize::new(0));
         for stream in self.listener.incoming() {
-            let Ok(stream) = stream else { continue };
+            let Ok(stream) = stream else {
+                // Too many open files, most likely: others will be closed.
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            };
             let Ok(peer) = stream.peer_addr() else { continue };
             if open.load(Ordering::SeqCst) >= self.config.max_associations {
                 log.event("dicom connection refused: too many");

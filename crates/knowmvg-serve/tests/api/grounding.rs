@@ -101,10 +101,9 @@ fn a_result_comes_in_the_form_that_is_asked_for() {
         assert_eq!(groups.iter().map(|group| group.boxes.len()).sum::<usize>(), boxes);
         assert!((groups[0].boxes[0].xyxy()[0] - corner(0)).abs() < 1e-3);
 
-        for (accept, place) in [
-            ("application/fhir+json", "ImagingSelection"),
-            ("application/fhir+json; fhirVersion=4.0", "Media"),
-        ] {
+        for (accept, place) in
+            [("application/fhir+json", "ImagingSelection"), ("application/fhir+json; fhirVersion=4.0", "Media")]
+        {
             let bundle = ask(accept).await.with_status(200);
             assert_eq!(bundle.header("content-type"), "application/fhir+json");
             let bundle: Value = serde_json::from_slice(&bundle.body).unwrap();
