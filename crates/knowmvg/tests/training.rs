@@ -85,6 +85,7 @@ fn recipe(folder: &Path, name: &str) -> TrainConfig {
         },
         anatomy: stage(12, 3e-3),
         findings: stage(2, 1e-3),
+        adaptation: None,
         shuffle_labels: false,
     }
 }

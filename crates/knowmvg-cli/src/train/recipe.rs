@@ -55,6 +55,9 @@ pub fn from_table(mut table: Table, path: &Path) -> Result<TrainConfig, Failure>
     config.cache = config.cache.take().map(|cache| base.join(cache));
     config.tokenizer = config.tokenizer.take().map(|tokenizer| base.join(tokenizer));
     config.thorax = config.thorax.take().map(|thorax| base.join(thorax));
+    if let Some(adaptation) = &mut config.adaptation {
+        adaptation.init = adaptation.init.take().map(|init| base.join(init));
+    }
     Ok(config)
 }
 
