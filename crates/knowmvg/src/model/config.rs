@@ -137,7 +137,7 @@ impl ModelConfig {
             return Err(format!("expected at most {MAX_QUERIES} queries, found {}", self.queries));
         }
         if let Some(adapters) = self.adapters
-            && (!(1..=MAX_RANK).contains(&adapters.rank) || !(adapters.alpha.is_finite() && adapters.alpha > 0.0))
+            && !((1..=MAX_RANK).contains(&adapters.rank) && adapters.alpha.is_finite() && adapters.alpha > 0.0)
         {
             return Err(format!("expected adapters with a rank of 1 to {MAX_RANK} and alpha above 0"));
         }

@@ -138,13 +138,7 @@ impl LayerSeen {
 
     /// Gradients of the layer's changes; `tokens` goes in as the gradient of its output and comes out as that of its input, unless
     /// nobody needs that.
-    fn backward(
-        &self,
-        layer: &Layer,
-        changes: &[Change; 6],
-        tokens: &mut Vec<f32>,
-        input: Input,
-    ) -> [ChangeGradient; 6] {
+    fn backward(&self, layer: &Layer, changes: &[Change; 6], tokens: &mut [f32], input: Input) -> [ChangeGradient; 6] {
         let [query, key, value, projection, fc1, fc2] = changes;
         let width = layer.projection.inputs;
         let mixed = scaled(tokens, &layer.layer_scale2);
