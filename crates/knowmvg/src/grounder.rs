@@ -19,6 +19,7 @@ use crate::image::GreyImage;
 use crate::image::preprocess::prepare;
 use crate::knowledge::{self, Knowledge, KnowledgeBase};
 use crate::model::GroundingModel;
+use crate::model::adapters::TowerAdapters;
 use crate::model::answer::{Answer, Candidate, MIN_PRESENCE};
 use crate::model::config::ModelConfig;
 use crate::model::encode::encode;
@@ -128,8 +129,10 @@ impl Grounder {
         let device = Device::flex();
         let mut loader = file.loader().map_err(weights(&path))?;
         let patch_size = tower.config().patch_size;
-        let model =
-            params::build(|| params::load(GroundingModel::init(&config, patch_size, &device), "decoder.", &mut loader));
+        let (model, adapters) = params::build(|| {
+            let adapters = config.adapters.map(|c| TowerAdapters::init(&c, tower.config(), &device).load(&mut loader));
+            (params::load(GroundingModel::init(&config, patch_size, &device), "decoder.", &mut loader), adapters)
+        });
         let priors =
             PriorTable::load(&mut loader, "findings.", &index("findings.prior.index")?).map_err(weights(&path))?;
         let anatomy_priors =
@@ -141,9 +144,14 @@ impl Grounder {
         let knowledge = KnowledgeBase::chest();
         let texts = NodeTexts::new(knowledge, &tokenizer, config.max_tokens);
         let sha256 = hex(&Sha256::digest(format!("{} {}", tower_file.sha256(), file.sha256())));
+        let (tower, tower_sha256) = match adapters {
+            // What it gives is this decoder's own: both files together name it.
+            Some(adapters) => (adapters.merged_into(&tower), sha256.clone()),
+            None => (tower, tower_file.sha256()),
+        };
         Ok(Self {
             tower,
-            tower_sha256: tower_file.sha256(),
+            tower_sha256,
             model,
             config,
             tokenizer,
@@ -168,12 +176,12 @@ impl Grounder {
         }
     }
 
-    /// The image encoder.
+    /// The image encoder, with the decoder's adapters in its weights if it has any.
     pub fn tower(&self) -> &VisionTower {
         &self.tower
     }
 
-    /// SHA-256 of the image encoder's weights.
+    /// SHA-256 of the image encoder's weights; of all weights, if the decoder's file changes them.
     pub fn tower_sha256(&self) -> &str {
         &self.tower_sha256
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use knowmvg::model::config::ModelConfig;
+use knowmvg::grounder::Grounder;
+use knowmvg::model::config::{AdapterConfig, ModelConfig};
+use knowmvg::model::weights::WeightFile;
 use knowmvg::synthetic::{SyntheticOptions, write_corpus};
 use knowmvg::train::Observer;
-use knowmvg::train::config::{DataConfig, StageConfig, TrainConfig};
+use knowmvg::train::config::{AdaptationConfig, DataConfig, StageConfig, TrainConfig};
 use knowmvg::train::criterion::LossTerms;
 use knowmvg::train::run::{Run, Stage};
 
@@ -85,6 +87,7 @@ fn recipe(folder: &Path, name: &str) -> TrainConfig {
         },
         anatomy: stage(12, 3e-3),
         findings: stage(2, 1e-3),
+        adaptation: None,
         shuffle_labels: false,
     }
 }
@@ -95,6 +98,24 @@ fn corpus(name: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     write_corpus(&folder.join("corpus"), &SyntheticOptions { images: 60, size: 128, seed: 4 }).unwrap();
     folder
+}
+
+/// Every tensor of a file by its name.
+fn weights(path: &Path) -> BTreeMap<String, Vec<f32>> {
+    let file = WeightFile::open(path).unwrap();
+    let mut loader = file.loader().unwrap();
+    let order = file.metadata()["order"].clone();
+    let tensor = |name: &str| (name.to_owned(), loader.tensor(name, &loader.shape(name).unwrap()));
+    order.split('\n').map(tensor).collect()
+}
+
+/// Trains until so many epochs are over, and panics as a run that is killed.
+fn train_and_stop(config: TrainConfig, after: usize) {
+    let result = std::thread::spawn(move || {
+        let mut notes = Notes { stop_after: Some(after), ..Notes::default() };
+        Run::prepare(config).unwrap().run(false, &mut notes).map(|_| ())
+    });
+    assert!(result.join().is_err(), "the run was to be stopped");
 }
 
 fn train(config: TrainConfig) -> Notes {
@@ -123,31 +144,12 @@ fn a_resumed_run_continues_bit_for_bit() {
     let config = |name: &str| TrainConfig { anatomy: stage(2, 1e-3), ..recipe(&folder, name) };
     train(config("whole"));
 
-    let stopped = config("stopped");
-    let result = std::thread::spawn(move || {
-        let mut notes = Notes { stop_after: Some(1), ..Notes::default() };
-        Run::prepare(stopped).unwrap().run(false, &mut notes).map(|_| ())
-    });
-    assert!(result.join().is_err(), "the run was to be stopped");
+    train_and_stop(config("stopped"), 1);
     let mut notes = Notes::default();
     Run::prepare(config("stopped")).unwrap().run(true, &mut notes).unwrap();
     assert_eq!(notes.losses.len(), 3, "one epoch of anatomy and two of findings were left");
 
-    let weights = |name: &str| {
-        knowmvg::model::weights::WeightFile::open(&folder.join(name).join("checkpoint/model.safetensors")).unwrap()
-    };
-    let read = |name: &str| {
-        let file = weights(name);
-        let mut loader = file.loader().unwrap();
-        let order = file.metadata()["order"].clone();
-        order
-            .split('\n')
-            .map(|n| {
-                let shape = loader.shape(n).unwrap();
-                loader.tensor(n, &shape)
-            })
-            .collect::<Vec<_>>()
-    };
+    let read = |name: &str| weights(&folder.join(name).join("checkpoint/model.safetensors"));
     assert_eq!(read("whole"), read("stopped"));
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -176,5 +178,59 @@ fn frames_of_an_earlier_run_are_taken_and_must_be_whole() {
     let refused = Run::prepare(config("refused", &partial)).unwrap().run(false, &mut Notes::default());
     let error = refused.unwrap_err().to_string();
     assert!(error.contains(&missing) && error.contains("partial.json"), "{error}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Adapters are learnt from a finished run's weights, resumed bit for bit, and shipped in the decoder's file; the tower's file stays
+/// as it is.
+#[test]
+fn the_tower_is_adapted_after_a_finished_run() {
+    let folder = corpus("adapts");
+    train(TrainConfig { anatomy: stage(1, 1e-3), findings: stage(1, 1e-3), ..recipe(&folder, "earlier") });
+    let init = folder.join("earlier/model/knowmvg.safetensors");
+    let config = |name: &str, adapters: Option<AdapterConfig>| TrainConfig {
+        thorax: Some(folder.join("earlier/thorax.json")),
+        adaptation: Some(AdaptationConfig {
+            init: Some(init.clone()),
+            adapters,
+            adapters_rate: 3.0,
+            stage: stage(2, 1e-3),
+        }),
+        ..recipe(&folder, name)
+    };
+    let adapters = Some(AdapterConfig { rank: 2, alpha: 4.0 });
+    let notes = train(config("whole", adapters));
+    assert_eq!(notes.losses.len(), 2, "the stages before are left out");
+    train_and_stop(config("stopped", adapters), 1);
+    Run::prepare(config("stopped", adapters)).unwrap().run(true, &mut Notes::default()).unwrap();
+    let model = |name: &str| folder.join(name).join("model/knowmvg.safetensors");
+    let learnt = weights(&model("whole"));
+    assert_eq!(learnt, weights(&model("stopped")));
+
+    let change = &learnt["base_model.model.encoder.layer.9.attention.attention.query.lora_B.weight"];
+    assert!(change.iter().any(|v| *v != 0.0), "nothing was learnt of the tower");
+    let before = weights(&init);
+    assert_ne!(before["decoder.from_prior.weight"], learnt["decoder.from_prior.weight"], "the decoder is learnt too");
+    train(config("control", None));
+    assert!(weights(&model("control")).keys().eq(before.keys()), "without adapters, the decoder goes on alone");
+
+    let pixels = vec![0.3; 3 * 112 * 112];
+    let seen = |name: &str| {
+        let folder = folder.join(name).join("model");
+        for file in ["dinov2-small.safetensors", "dinov2-small.config.json"] {
+            std::fs::copy(repository().join("models").join(file), folder.join(file)).unwrap();
+        }
+        let output = Grounder::load(&folder).map(|g| g.tower().forward(&pixels, 112, &[8]).unwrap());
+        output.map(|o| (o.hidden_states, o.last_hidden_state))
+    };
+    let ((middle, frozen), (same_middle, adapted)) = (seen("control").unwrap(), seen("whole").unwrap());
+    assert_eq!(middle, same_middle);
+    assert!(frozen.iter().zip(&adapted).any(|(f, a)| (f - a).abs() > 1e-3), "the grounder sees with the frozen tower");
+
+    // A configuration that does not speak of the adapters does not fit the file that has them.
+    let config_file = "model/knowmvg.config.json";
+    std::fs::copy(folder.join("control").join(config_file), folder.join("whole").join(config_file)).unwrap();
+    let error = seen("whole").expect_err("unused tensors are an error").to_string();
+    assert!(error.contains("unused base_model.model.encoder.layer.9"), "{error}");
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -107,6 +107,7 @@ fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Anatomy => "anatomy",
         Stage::Findings => "findings",
+        Stage::Adaptation => "adaptation",
     }
 }
 

@@ -55,6 +55,9 @@ pub fn from_table(mut table: Table, path: &Path) -> Result<TrainConfig, Failure>
     config.cache = config.cache.take().map(|cache| base.join(cache));
     config.tokenizer = config.tokenizer.take().map(|tokenizer| base.join(tokenizer));
     config.thorax = config.thorax.take().map(|thorax| base.join(thorax));
+    if let Some(adaptation) = &mut config.adaptation {
+        adaptation.init = adaptation.init.take().map(|init| base.join(init));
+    }
     Ok(config)
 }
 
@@ -112,5 +115,15 @@ mod tests {
         // Each step goes on where the one before stopped, with the same model and in the same folder.
         assert!(steps.iter().all(|step| step.model == ModelConfig::default() && step.output == steps[0].output));
         assert!(steps.windows(2).all(|two| two[0].findings.taken() < two[1].findings.taken()));
+
+        let runs = runs.join("../adaptation");
+        let [frozen, adapted] = ["frozen", "rank-8"].map(|name| read(&runs.join(format!("{name}.toml"))).unwrap());
+        let [mut without, with] =
+            [frozen, adapted].map(|recipe| (recipe.adaptation.unwrap(), recipe.data, recipe.seed));
+        assert_eq!(without.0.init, Some(runs.join("../../work/compact/model/knowmvg.safetensors")));
+        // The control differs in the adapters alone.
+        assert!(without.0.adapters.is_none());
+        without.0.adapters = with.0.adapters;
+        assert_eq!(without, with);
     }
 }

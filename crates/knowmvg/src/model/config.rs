@@ -44,6 +44,29 @@ pub struct ModelConfig {
     pub dropout: f64,
     /// Which parts are on.
     pub switches: Switches,
+    /// How the tower's last layers were changed; absent for a decoder that reads the tower as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapters: Option<AdapterConfig>,
+}
+
+/// Low-rank changes of the tower's last layers.
+///
+/// # Source
+/// Hu et al., *LoRA*, 2021; `r` and `lora_alpha` of PEFT.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterConfig {
+    /// Rank of each change.
+    pub rank: usize,
+    /// A change counts `alpha / rank` times.
+    pub alpha: f64,
+}
+
+impl AdapterConfig {
+    /// What a change is multiplied by.
+    pub fn scale(&self) -> f64 {
+        self.alpha / self.rank as f64
+    }
 }
 
 impl Default for ModelConfig {
@@ -68,6 +91,7 @@ impl Default for ModelConfig {
             text_layers: 2,
             dropout: 0.0,
             switches: Switches::default(),
+            adapters: None,
         }
     }
 }
@@ -112,12 +136,19 @@ impl ModelConfig {
         if self.queries > MAX_QUERIES {
             return Err(format!("expected at most {MAX_QUERIES} queries, found {}", self.queries));
         }
+        if let Some(adapters) = self.adapters
+            && !((1..=MAX_RANK).contains(&adapters.rank) && adapters.alpha.is_finite() && adapters.alpha > 0.0)
+        {
+            return Err(format!("expected adapters with a rank of 1 to {MAX_RANK} and alpha above 0"));
+        }
         Ok(())
     }
 }
 
 /// Most convolutional blocks in a row.
 const MAX_BLOCKS: usize = 16;
+/// Highest rank of an adapter.
+const MAX_RANK: usize = 256;
 /// Most box queries: the matcher tries every assignment.
 pub const MAX_QUERIES: usize = 6;
 

@@ -50,12 +50,38 @@ pub enum Threads {
 
 /// `out = scale * lhs . rhs`; `out` has rows `out_stride` apart.
 pub fn matmul(out: &mut [f32], out_stride: usize, lhs: View, rhs: View, layout: Rhs, scale: f32, threads: Threads) {
-    lhs.assert_in_bounds();
-    rhs.assert_in_bounds();
-    let (inner, cols, rhs_row_stride, rhs_col_stride) = match layout {
-        Rhs::Plain => (rhs.rows, rhs.cols, rhs.stride, 1),
-        Rhs::Transposed => (rhs.cols, rhs.rows, 1, rhs.stride),
-    };
+    let rhs = if layout == Rhs::Plain { Strided::plain(rhs) } else { Strided::transposed(rhs) };
+    product(out, out_stride, Strided::plain(lhs), rhs, scale, threads);
+}
+
+/// `out = scale * lhs' . rhs`, for gradients: `lhs` is `[inner, rows]`, `rhs` is `[inner, cols]`.
+pub fn matmul_transposed(out: &mut [f32], out_stride: usize, lhs: View, rhs: View, scale: f32, threads: Threads) {
+    product(out, out_stride, Strided::transposed(lhs), Strided::plain(rhs), scale, threads);
+}
+
+/// A view with its axes in either order.
+struct Strided<'a> {
+    data: &'a [f32],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl<'a> Strided<'a> {
+    fn plain(view: View<'a>) -> Self {
+        view.assert_in_bounds();
+        Self { data: view.data, rows: view.rows, cols: view.cols, row_stride: view.stride, col_stride: 1 }
+    }
+
+    fn transposed(view: View<'a>) -> Self {
+        view.assert_in_bounds();
+        Self { data: view.data, rows: view.cols, cols: view.rows, row_stride: 1, col_stride: view.stride }
+    }
+}
+
+fn product(out: &mut [f32], out_stride: usize, lhs: Strided, rhs: Strided, scale: f32, threads: Threads) {
+    let (inner, cols) = (rhs.rows, rhs.cols);
     assert_eq!(lhs.cols, inner, "inner dimensions differ");
     assert!(cols <= out_stride && (lhs.rows == 0 || out.len() >= (lhs.rows - 1) * out_stride + cols));
     let parallelism = match threads {
@@ -74,11 +100,11 @@ pub fn matmul(out: &mut [f32], out_stride: usize, lhs: View, rhs: View, layout: 
             out_stride as isize,
             false,
             lhs.data.as_ptr(),
-            1,
-            lhs.stride as isize,
+            lhs.col_stride as isize,
+            lhs.row_stride as isize,
             rhs.data.as_ptr(),
-            rhs_col_stride as isize,
-            rhs_row_stride as isize,
+            rhs.col_stride as isize,
+            rhs.row_stride as isize,
             0.0,
             scale,
             false,
@@ -196,7 +222,7 @@ fn softmax_rows_portable(rows: &mut [f32], cols: usize) {
 
 /// Sum of products, in 16 independent lanes.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; 16];
     for (a, b) in a.chunks(16).zip(b.chunks(16)) {
         for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
@@ -249,9 +275,30 @@ pub fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf_z.copysign(x))
 }
 
+/// The derivative of [`gelu`]: `Phi(x) + x phi(x)`.
+#[inline(always)]
+pub fn gelu_slope(x: f32) -> f32 {
+    const INVERSE_SQRT_2_PI: f32 = 0.398_942_3;
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let poly = t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
+    let density = exp(-z * z);
+    let erf_z = 1.0 - poly * density;
+    0.5 * (1.0 + erf_z.copysign(x)) + x * INVERSE_SQRT_2_PI * density
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slope_of_gelu_is_its_difference_quotient() {
+        for i in -50..=50 {
+            let (x, step) = (i as f32 * 0.1, 0.05);
+            let quotient = (gelu(x + step) - gelu(x - step)) / (2.0 * step);
+            assert!((gelu_slope(x) - quotient).abs() < 1e-3, "x = {x}");
+        }
+    }
 
     #[test]
     fn exp_agrees_with_the_library() {
@@ -279,6 +326,15 @@ mod tests {
         let mut out = [0.0; 6];
         let (lhs, rhs) = (View::dense(&lhs, 2, 2), View::dense(&rhs, 3, 2));
         matmul(&mut out, 3, lhs, rhs, Rhs::Transposed, 2.0, Threads::One);
+        assert_eq!(out, [2.0, 8.0, 6.0, 6.0, 20.0, 14.0]);
+    }
+
+    #[test]
+    fn matmul_with_the_left_side_transposed() {
+        let lhs = [1.0, 3.0, 2.0, 4.0]; // the transpose of [[1, 2], [3, 4]]
+        let rhs = [1.0, 2.0, 1.0, 0.0, 1.0, 1.0];
+        let mut out = [0.0; 6];
+        matmul_transposed(&mut out, 3, View::dense(&lhs, 2, 2), View::dense(&rhs, 2, 3), 2.0, Threads::One);
         assert_eq!(out, [2.0, 8.0, 6.0, 6.0, 20.0, 14.0]);
     }
 }

@@ -14,6 +14,7 @@
 //! | D | `width` | width of the decoder |
 //! | H | `heads` | attention heads |
 
+pub mod adapters;
 pub mod answer;
 pub mod box_head;
 pub mod config;
@@ -38,6 +39,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use adapters::TowerAdapters;
 use box_head::{BoxHead, Boxes};
 use config::{KnowledgeSwitch, ModelConfig, StartSwitch};
 use fine_map::FineMap;
@@ -73,6 +75,7 @@ pub struct GroundingModel {
     heads: Vec<BoxHead>,
     region: Linear,
     region_phrase: Linear,
+    adapters: Option<TowerAdapters>,
 }
 
 /// A batch of images with padded phrases.
@@ -160,7 +163,18 @@ impl GroundingModel {
             heads: (0..config.layers).map(|_| BoxHead::init(config, device)).collect(),
             region: linear(width, width),
             region_phrase: linear(width, width),
+            adapters: None,
         }
+    }
+
+    /// The same model with changes of the tower that are learnt beside it; [`GroundingModel::forward`] does not read them.
+    pub fn with_adapters(self, adapters: Option<TowerAdapters>) -> Self {
+        Self { adapters, ..self }
+    }
+
+    /// What is changed in the tower, if anything.
+    pub fn adapters(&self) -> Option<&TowerAdapters> {
+        self.adapters.as_ref()
     }
 
     /// Grounds every phrase of every image in the batch.

@@ -1,6 +1,7 @@
 //! The vision tower: `ModelImage -> VisualTokens`, DINOv2 ViT-S/14.
 //!
-//! Inference only, in plain slices: the tower is frozen, and this is where nearly all of the time goes.
+//! Inference only, in plain slices: this is where nearly all of the time goes. What is learnt of the tower, low-rank changes of
+//! its last layers, is learnt in [`super::adapters`] and added to the weights here before the first image.
 //!
 //! # Source
 //! Oquab et al., *DINOv2*, 2023; module names and order of operations of Hugging Face `Dinov2Model`.
@@ -53,10 +54,12 @@ pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of ImageNet's channels.
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-struct Linear {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    inputs: usize,
+#[derive(Clone)]
+pub(crate) struct Linear {
+    /// `[outputs, inputs]`, row-major.
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) inputs: usize,
 }
 
 impl Linear {
@@ -66,12 +69,12 @@ impl Linear {
         Self { weight, bias, inputs }
     }
 
-    fn outputs(&self) -> usize {
+    pub(crate) fn outputs(&self) -> usize {
         self.bias.len()
     }
 
     /// `rows . weight'`, without the bias, which the next elementwise loop adds.
-    fn product(&self, rows: &[f32]) -> Vec<f32> {
+    pub(crate) fn product(&self, rows: &[f32]) -> Vec<f32> {
         let count = rows.len() / self.inputs;
         let mut out = vec![0.0; count * self.outputs()];
         let lhs = View::dense(rows, count, self.inputs);
@@ -81,10 +84,11 @@ impl Linear {
     }
 }
 
-struct Norm {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    epsilon: f32,
+#[derive(Clone)]
+pub(crate) struct Norm {
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) epsilon: f32,
 }
 
 impl Norm {
@@ -102,17 +106,18 @@ impl Norm {
     }
 }
 
-struct Layer {
-    norm1: Norm,
+#[derive(Clone)]
+pub(crate) struct Layer {
+    pub(crate) norm1: Norm,
     /// Query, key and value stacked: one product instead of three.
-    qkv: Linear,
-    projection: Linear,
-    layer_scale1: Vec<f32>,
-    norm2: Norm,
-    fc1: Linear,
-    fc2: Linear,
-    layer_scale2: Vec<f32>,
-    heads: usize,
+    pub(crate) qkv: Linear,
+    pub(crate) projection: Linear,
+    pub(crate) layer_scale1: Vec<f32>,
+    pub(crate) norm2: Norm,
+    pub(crate) fc1: Linear,
+    pub(crate) fc2: Linear,
+    pub(crate) layer_scale2: Vec<f32>,
+    pub(crate) heads: usize,
 }
 
 impl Layer {
@@ -203,13 +208,14 @@ pub struct VisionOutput {
 }
 
 /// A DINOv2 image encoder.
+#[derive(Clone)]
 pub struct VisionTower {
     config: VisionConfig,
     class_token: Vec<f32>,
     position_embeddings: Vec<f32>,
     patch_embedding: Linear,
-    layers: Vec<Layer>,
-    norm: Norm,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) norm: Norm,
 }
 
 /// Why an image could not be encoded.
@@ -272,14 +278,8 @@ impl VisionTower {
     /// # Errors
     /// When the side or the number of pixels does not fit.
     pub fn forward(&self, pixel_values: &[f32], side: usize, keep: &[usize]) -> Result<VisionOutput, VisionError> {
-        let patch = self.config.patch_size;
-        if side == 0 || !side.is_multiple_of(patch) || side > MAX_SIDE {
-            return Err(VisionError::Side { patch, side });
-        }
-        if pixel_values.len() != 3 * side * side {
-            return Err(VisionError::Pixels { expected: 3 * side * side, found: pixel_values.len() });
-        }
-        let grid = side / patch;
+        self.check(pixel_values, side)?;
+        let grid = side / self.config.patch_size;
         let mut tokens = self.embed(pixel_values, side);
         let mut hidden_states = Vec::with_capacity(keep.len());
         for (index, layer) in self.layers.iter().enumerate() {
@@ -289,6 +289,40 @@ impl VisionTower {
             }
         }
         Ok(VisionOutput { grid, hidden_states, last_hidden_state: self.norm.forward(&tokens) })
+    }
+
+    /// The residual stream after one layer (0-based); the layers after it are not run.
+    ///
+    /// # Shapes
+    /// - `pixel_values`: as [`VisionTower::forward`]; returns `[1 + grid * grid, hidden_size]`
+    ///
+    /// # Errors
+    /// When the side or the number of pixels does not fit.
+    pub fn hidden_state(&self, pixel_values: &[f32], side: usize, layer: usize) -> Result<Vec<f32>, VisionError> {
+        self.check(pixel_values, side)?;
+        let mut tokens = self.embed(pixel_values, side);
+        self.layers[..=layer].iter().for_each(|layer| layer.forward(&mut tokens));
+        Ok(tokens)
+    }
+
+    /// The last hidden state, from the residual stream after one layer (0-based).
+    ///
+    /// # Shapes
+    /// - `tokens`: `[1 + grid * grid, hidden_size]`; returns the same
+    pub fn continue_after(&self, layer: usize, mut tokens: Vec<f32>) -> Vec<f32> {
+        self.layers[layer + 1..].iter().for_each(|layer| layer.forward(&mut tokens));
+        self.norm.forward(&tokens)
+    }
+
+    fn check(&self, pixel_values: &[f32], side: usize) -> Result<(), VisionError> {
+        let patch = self.config.patch_size;
+        if side == 0 || !side.is_multiple_of(patch) || side > MAX_SIDE {
+            return Err(VisionError::Side { patch, side });
+        }
+        if pixel_values.len() != 3 * side * side {
+            return Err(VisionError::Pixels { expected: 3 * side * side, found: pixel_values.len() });
+        }
+        Ok(())
     }
 
     /// Patches, class token and positions: the input of the first layer.

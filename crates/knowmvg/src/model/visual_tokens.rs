@@ -75,12 +75,15 @@ pub fn position_features(grid: usize, thorax_from_model: &Map<Thorax, Model>) ->
     out
 }
 
+/// Added to the variance in [`standardise`].
+pub const STANDARDISE_EPSILON: f32 = 1e-6;
+
 /// Standardises each layer's part of each token, so that no layer drowns the other.
 pub fn standardise(tokens: &mut [f32], part_width: usize) {
     for part in tokens.chunks_exact_mut(part_width) {
         let mean = part.iter().sum::<f32>() / part_width as f32;
         let variance = part.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / part_width as f32;
-        let inverse = 1.0 / (variance + 1e-6).sqrt();
+        let inverse = 1.0 / (variance + STANDARDISE_EPSILON).sqrt();
         part.iter_mut().for_each(|v| *v = (*v - mean) * inverse);
     }
 }

@@ -18,6 +18,8 @@ use crate::prior::frame::model_from_typical;
 pub(super) struct Batch {
     pub(super) input: GroundingInput,
     pub(super) targets: Targets,
+    /// The residual stream of every image, where the tower's last layers are learnt.
+    pub(super) streams: Vec<Vec<f32>>,
 }
 
 /// Puts batches together, on another thread than the one that learns.
@@ -42,8 +44,13 @@ impl BatchMaker<'_> {
 
     fn batch(&self, members: &[(usize, usize)], stage: Stage, rng: &mut ChaCha8Rng) -> Result<Batch, TrainError> {
         let mut features = Vec::with_capacity(members.len());
+        let mut streams = Vec::new();
         for (sample, view) in members {
-            let mut read = self.run.cache.read(&self.run.train[*sample].record.id, *view)?;
+            let id = &self.run.train[*sample].record.id;
+            let mut read = self.run.cache.read(id, *view)?;
+            if stage == Stage::Adaptation && self.run.config.model.adapters.is_some() {
+                streams.push(self.run.cache.read_stream(id, *view, &read)?);
+            }
             blank_patches(&mut read, self.run.config.model.token_width, self.run.config.data.patch_dropout, rng);
             features.push(read);
         }
@@ -66,7 +73,7 @@ impl BatchMaker<'_> {
             self.run.tower.config().patch_size,
             &device,
         );
-        Ok(Batch { input, targets })
+        Ok(Batch { input, targets, streams })
     }
 
     fn image<'f>(
@@ -87,7 +94,7 @@ impl BatchMaker<'_> {
         let sample = lesions.as_ref().map_or(sample, |(with_lesions, _)| with_lesions);
         let questions = match stage {
             Stage::Anatomy => self.asker.anatomy_questions(sample, &seen),
-            Stage::Findings => self.asker.questions(sample, &seen, rng),
+            Stage::Findings | Stage::Adaptation => self.asker.questions(sample, &seen, rng),
         };
         // An image is either asked about its anatomy, on the square, or about findings, on the patient's thorax.
         let asks_anatomy = questions

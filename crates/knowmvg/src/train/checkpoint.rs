@@ -17,6 +17,7 @@ use super::run::Stage;
 use crate::calibration::Calibration;
 use crate::knowledge::KnowledgeBase;
 use crate::model::GroundingModel;
+use crate::model::adapters::TowerAdapters;
 use crate::model::params::{self, NamedParam, Stored};
 use crate::model::tokenizer::PhraseTokenizer;
 use crate::model::weights::WeightFile;
@@ -185,8 +186,10 @@ fn read_params(path: &Path) -> Result<Vec<NamedParam>, TrainError> {
 
 /// Everything that a finished model consists of.
 pub struct Finished<'a> {
-    /// Averaged weights of the decoder.
+    /// Averaged weights of the decoder, and of the tower's adapters if there are any.
     pub weights: &'a [NamedParam],
+    /// The adapters among them, for their names.
+    pub adapters: Option<&'a TowerAdapters>,
     /// Priors of findings.
     pub priors: &'a PriorTable,
     /// Priors of lungs and heart.
@@ -210,8 +213,11 @@ pub struct Finished<'a> {
 pub fn export(folder: &Path, finished: &Finished) -> Result<(), TrainError> {
     let Finished { weights, config, tokenizer, .. } = finished;
     fs::create_dir_all(folder).map_err(|e| TrainError::io(e, folder))?;
-    let mut params: Vec<NamedParam> =
-        weights.iter().map(|p| NamedParam { name: format!("decoder.{}", p.name), ..p.clone() }).collect();
+    let name = |own: &str| match finished.adapters.zip(own.strip_prefix("adapters.")) {
+        Some((adapters, own)) => adapters.name_in_file(own),
+        None => format!("decoder.{own}"),
+    };
+    let mut params: Vec<NamedParam> = weights.iter().map(|p| NamedParam { name: name(&p.name), ..p.clone() }).collect();
     let mut metadata = BTreeMap::new();
     for (prefix, table) in [("findings", finished.priors), ("anatomy", finished.anatomy_priors)] {
         let (tensors, index) = table.to_params();

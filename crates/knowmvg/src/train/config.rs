@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::criterion::LossWeights;
 use super::run::Stage;
-use crate::model::config::ModelConfig;
+use crate::model::config::{AdapterConfig, ModelConfig};
 
 /// Everything that decides the outcome of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct TrainConfig {
     pub anatomy: StageConfig,
     /// Then findings, with anatomy mixed in.
     pub findings: StageConfig,
+    /// Then the tower's last layers, with the decoder; not at all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptation: Option<AdaptationConfig>,
     /// Control experiment: boxes are dealt out to other images, so nothing can be learnt.
     #[serde(default)]
     pub shuffle_labels: bool,
@@ -104,6 +107,23 @@ impl Default for DataConfig {
     }
 }
 
+/// How the tower's last layers are learnt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdaptationConfig {
+    /// Weights of a finished run, a `knowmvg.safetensors`, to start from: the stages before are left out. The stage starts from
+    /// the findings stage of this run if absent.
+    #[serde(default)]
+    pub init: Option<PathBuf>,
+    /// What is learnt of the tower. The decoder goes on alone if absent: the control.
+    #[serde(default)]
+    pub adapters: Option<AdapterConfig>,
+    /// Learning rate of the adapters over that of the decoder.
+    pub adapters_rate: f64,
+    /// Schedule, with the decoder's learning rate.
+    pub stage: StageConfig,
+}
+
 /// Schedule of one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -137,6 +157,7 @@ impl TrainConfig {
         match stage {
             Stage::Anatomy => &self.anatomy,
             Stage::Findings => &self.findings,
+            Stage::Adaptation => &self.adaptation.as_ref().expect("the stage is only reached with its schedule").stage,
         }
     }
 
@@ -149,6 +170,7 @@ impl TrainConfig {
             output: name(&self.output),
             cache: None,
             thorax: self.thorax.as_ref().map(name),
+            adaptation: self.adaptation.clone().map(|s| AdaptationConfig { init: s.init.as_ref().map(name), ..s }),
             ..self.clone()
         }
     }

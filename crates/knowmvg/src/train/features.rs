@@ -17,11 +17,11 @@ use crate::geometry::{Box2, Image, Map, Model, Thorax};
 use crate::image::GreyImage;
 use crate::image::augment::{Mirror, Ranges, View};
 use crate::image::lesion::{self, Lesion};
-use crate::image::preprocess;
+use crate::image::preprocess::{self, ModelImage};
 use crate::model::encode::{MIDDLE_LAYER, encode};
 use crate::model::input::Features;
 use crate::model::vision::VisionTower;
-use crate::model::visual_tokens::standardise;
+use crate::model::visual_tokens::{STANDARDISE_EPSILON, standardise};
 
 /// The view `index` of a record: 0 is the image as stored, others are drawn from a seed made of the id and the index.
 pub fn view(record: &Record, index: usize, mirror_allowed: bool) -> (Option<View>, ChaCha8Rng) {
@@ -94,6 +94,11 @@ impl FeatureCache {
         self.folder.join(&name[..2]).join(format!("{name}-{index}.f16"))
     }
 
+    /// Beside the view: what its standardised tokens leave out of the residual stream after the middle layer.
+    fn stream_path(&self, id: &str, index: usize) -> PathBuf {
+        self.path(id, index).with_extension("stream")
+    }
+
     /// Whether the view is there.
     pub fn has(&self, id: &str, index: usize) -> bool {
         self.path(id, index).exists()
@@ -114,11 +119,7 @@ impl FeatureCache {
         if self.has(&record.id, index) {
             return Ok(());
         }
-        let (view, mut rng) = view(record, index, mirror_allowed);
-        let prepared = match view {
-            None => preprocess::prepare(image, self.side),
-            Some(view) => view.render(image, self.side, &mut rng),
-        };
+        let prepared = self.picture(record, image, index, mirror_allowed);
         let features = encode(tower, &prepared).map_err(std::io::Error::other)?;
         self.write(&self.path(&record.id, index), &features)
     }
@@ -135,23 +136,97 @@ impl FeatureCache {
         inserted: &Inserted,
         index: usize,
     ) -> std::io::Result<()> {
-        let mut rng = ChaCha8Rng::from_seed(seed(&record.id, index));
-        let mut prepared = inserted.view.render(image, self.side, &mut rng);
-        inserted.lesions.iter().for_each(|(lesion, _)| lesion.draw_on(&mut prepared));
+        let prepared = self.picture_with_lesions(record, image, inserted, index);
         let features = encode(tower, &prepared).map_err(std::io::Error::other)?;
         self.write(&self.path(&record.id, index), &features)
     }
 
+    /// What the tower sees of a view.
+    pub(super) fn picture(&self, record: &Record, image: &GreyImage, index: usize, mirror_allowed: bool) -> ModelImage {
+        let (view, mut rng) = view(record, index, mirror_allowed);
+        match view {
+            None => preprocess::prepare(image, self.side),
+            Some(view) => view.render(image, self.side, &mut rng),
+        }
+    }
+
+    /// What the tower sees of a view with made-up lesions.
+    pub(super) fn picture_with_lesions(
+        &self,
+        record: &Record,
+        image: &GreyImage,
+        inserted: &Inserted,
+        index: usize,
+    ) -> ModelImage {
+        let mut rng = ChaCha8Rng::from_seed(seed(&record.id, index));
+        let mut prepared = inserted.view.render(image, self.side, &mut rng);
+        inserted.lesions.iter().for_each(|(lesion, _)| lesion.draw_on(&mut prepared));
+        prepared
+    }
+
+    /// Whether the residual stream of a view can be read.
+    pub(super) fn has_stream(&self, id: &str, index: usize) -> bool {
+        self.stream_path(id, index).exists()
+    }
+
+    /// Stores what the residual stream of a cached view needs beside its tokens: the class token, and mean and deviation of every
+    /// other one.
+    ///
+    /// # Errors
+    /// When the picture is not the one whose tokens are cached, the tower refuses its side or the file cannot be written.
+    pub(super) fn ensure_stream(
+        &self,
+        tower: &VisionTower,
+        picture: &ModelImage,
+        id: &str,
+        index: usize,
+    ) -> std::io::Result<()> {
+        let stream = tower.hidden_state(&picture.pixel_values(), picture.side, MIDDLE_LAYER);
+        let stream = stream.map_err(std::io::Error::other)?;
+        let width = self.width / 2;
+        let mut values = stream[..width].to_vec();
+        for token in stream[width..].chunks_exact(width) {
+            values.extend(spread(token));
+        }
+        let rebuilt = self.with_tokens(&values, &self.read(id, index)?);
+        let distance: f32 = rebuilt.iter().zip(&stream).map(|(r, s)| (r - s).powi(2)).sum();
+        if distance > 1e-4 * stream.iter().map(|s| s * s).sum::<f32>() {
+            return Err(invalid("a cached feature file is of another picture; delete the cache"));
+        }
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        write_whole(&self.stream_path(id, index), &bytes)
+    }
+
+    /// The residual stream after the middle layer, class token first, of a view whose features were read.
+    ///
+    /// # Shapes
+    /// Returns `[1 + grid * grid, hidden_size]`
+    ///
+    /// # Errors
+    /// When the file is absent or has the wrong length.
+    pub(super) fn read_stream(&self, id: &str, index: usize, features: &Features) -> std::io::Result<Vec<f32>> {
+        let bytes = fs::read(self.stream_path(id, index))?;
+        if bytes.len() != 4 * (self.width / 2 + 2 * self.grid * self.grid) {
+            return Err(invalid("a cached stream file has the wrong length; delete the cache"));
+        }
+        let values: Vec<f32> =
+            bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes"))).collect();
+        Ok(self.with_tokens(&values, features))
+    }
+
+    fn with_tokens(&self, values: &[f32], features: &Features) -> Vec<f32> {
+        let width = self.width / 2;
+        let mut stream = values[..width].to_vec();
+        let tokens = features.tokens.chunks_exact(self.width).zip(values[width..].chunks_exact(2));
+        tokens.for_each(|(token, spread)| stream.extend(token[width..].iter().map(|v| v * spread[1] + spread[0])));
+        stream
+    }
+
     fn write(&self, path: &Path, features: &Features) -> std::io::Result<()> {
-        let folder = path.parent().expect("a cached file has a folder");
-        fs::create_dir_all(folder)?;
         let mut bytes = Vec::with_capacity(features.tokens.len() * 2 + features.pixels.len());
         bytes.extend(features.tokens.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()));
         bytes.extend(features.pixels.iter().map(|p| (p * 255.0).round() as u8));
-        // Renaming is atomic: a run that is killed leaves no half-written file behind under the final name.
-        let partial = path.with_extension("part");
-        File::create(&partial)?.write_all(&bytes)?;
-        fs::rename(partial, path)
+        write_whole(path, &bytes)
     }
 
     /// Reads a view back.
@@ -164,10 +239,7 @@ impl FeatureCache {
         let bytes = unsafe { Mmap::map(&file)? };
         let count = self.grid * self.grid * self.width;
         if bytes.len() != count * 2 + self.side * self.side {
-            return Err(std::io::Error::new(
-                std::io::ErrorKind::InvalidData,
-                "a cached feature file has the wrong length; delete the cache",
-            ));
+            return Err(invalid("a cached feature file has the wrong length; delete the cache"));
         }
         let halves: Vec<f16> = bytes[..count * 2].chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
         let pixels = bytes[count * 2..].iter().map(|b| f32::from(*b) / 255.0).collect();
@@ -195,4 +267,24 @@ impl FeatureCache {
             Ok(())
         })
     }
+}
+
+/// Mean and deviation of a token, as it is standardised by.
+fn spread(token: &[f32]) -> [f32; 2] {
+    let width = token.len() as f32;
+    let mean = token.iter().sum::<f32>() / width;
+    let variance = token.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / width;
+    [mean, (variance + STANDARDISE_EPSILON).sqrt()]
+}
+
+fn invalid(problem: &str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, problem)
+}
+
+/// Renaming is atomic: a run that is killed leaves no half-written file behind under the final name.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(path.parent().expect("a cached file has a folder"))?;
+    let partial = path.with_extension("part");
+    File::create(&partial)?.write_all(bytes)?;
+    fs::rename(partial, path)
 }

@@ -14,9 +14,11 @@ pub mod features;
 mod patch_loss;
 pub mod run;
 pub mod score;
+mod sight;
 mod state;
 pub mod tensorboard;
 pub mod thorax;
+pub mod tower;
 mod vocabulary;
 mod weak;
 

@@ -1,6 +1,6 @@
 //! A whole training run: features, anatomy, frames, findings, the finished model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::average::WeightAverage;
 use super::batch::BatchMaker;
-use super::checkpoint::{self, Checkpoint, Progress};
+use super::checkpoint::{self, Checkpoint};
 use super::compose::TextLevel;
 use super::config::TrainConfig;
 use super::corpus::{Corpus, Record, Split, Tier};
@@ -24,7 +23,8 @@ use super::dataset::{self, Asker, LabelMap, Sample};
 use super::drawn::Drawn;
 use super::features::{self, FeatureCache};
 use super::score::{self, Scored};
-use super::state::{State, optimizer};
+use super::sight::Sight;
+use super::state::State;
 use super::thorax::{self, Thoraxes};
 use super::{Observer, TrainError};
 use super::{vocabulary, weak};
@@ -32,6 +32,7 @@ use crate::calibration::{Calibration, Outcome, Signs};
 use crate::decoder::Decoder;
 use crate::knowledge::KnowledgeBase;
 use crate::model::GroundingModel;
+use crate::model::adapters::TowerAdapters;
 use crate::model::config::PriorSwitch;
 use crate::model::params;
 use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
@@ -49,6 +50,8 @@ pub enum Stage {
     Anatomy,
     /// Findings, with anatomy mixed in.
     Findings,
+    /// The same questions, with the tower's last layers.
+    Adaptation,
 }
 
 /// Most views with made-up lesions; each needs a pass of the tower.
@@ -125,6 +128,7 @@ impl Run {
         let texts = NodeTexts::new(knowledge, &tokenizer, config.model.max_tokens);
         let mut config = config;
         config.model.vocab_size = tokenizer.vocab_size();
+        config.model.adapters = config.adaptation.as_ref().and_then(|adaptation| adaptation.adapters);
         config.model.check().map_err(TrainError::Config)?;
         let mut run = Self {
             tower,
@@ -173,7 +177,9 @@ impl Run {
         let model = params::build(|| {
             autodiff.seed(self.config.seed);
             let model = GroundingModel::init(&self.config.model, self.tower.config().patch_size, &autodiff);
-            checkpoint::with_stable_ids(model)
+            let adapters = self.config.model.adapters;
+            let adapters = adapters.map(|config| TowerAdapters::init(&config, self.tower.config(), &autodiff));
+            checkpoint::with_stable_ids(model.with_adapters(adapters))
         });
         let saved = if resume { Checkpoint::open(&self.config.output)? } else { None };
         let mut state = match saved {
@@ -184,31 +190,52 @@ impl Run {
                 ));
                 State::from_checkpoint(checkpoint, model, &self.config)?
             }
-            None => State::new(model, &self.config),
+            None => self.first_state(model)?,
         };
         if state.progress.stage == Stage::Anatomy {
             self.train_stage(&mut state, observer)?;
-            state = self.next_stage(state);
+            state = self.next_stage(Stage::Findings, state);
         }
         self.find_thoraxes(&state, observer)?;
         self.fill_inserted(observer)?;
-        self.train_stage(&mut state, observer)?;
+        if state.progress.stage == Stage::Findings {
+            self.train_stage(&mut state, observer)?;
+            if self.config.adaptation.is_some() {
+                state = self.next_stage(Stage::Adaptation, state);
+            }
+        }
+        if state.progress.stage == Stage::Adaptation {
+            self.fill_streams(observer)?;
+            self.train_stage(&mut state, observer)?;
+        }
         self.export(&state)
     }
 
-    /// Anatomy is over: the best average goes on, with a fresh optimizer.
-    fn next_stage(&self, state: State) -> State {
-        let best = state.best.unwrap_or_else(|| state.average.clone());
-        let model = best.applied_to(state.model);
-        let progress =
-            Progress { stage: Stage::Findings, epoch: 0, step: 0, best_score: f64::NEG_INFINITY, since_best: 0 };
-        State {
-            optimizer: optimizer(&self.config.findings),
-            average: WeightAverage::new(&model),
-            best: None,
-            model,
-            progress,
+    /// Where a run begins: with lungs and heart, or with the weights that are to be adapted.
+    fn first_state(&self, model: GroundingModel) -> Result<State, TrainError> {
+        let Some(init) = self.config.adaptation.as_ref().and_then(|adaptation| adaptation.init.as_ref()) else {
+            return Ok(State::new(Stage::Anatomy, model, &self.config));
+        };
+        let file = WeightFile::open(init)?;
+        let metadata = file.metadata();
+        if metadata.get("tower_sha256") != Some(&self.tower_sha256) {
+            return Err(TrainError::Config(format!("expected weights that read this tower: {}", init.display())));
         }
+        let mut loader = file.loader()?;
+        let adapters = model.adapters().cloned();
+        let model = params::load(model.with_adapters(None), "decoder.", &mut loader).with_adapters(adapters);
+        for table in ["findings.", "anatomy."] {
+            let index = metadata.get(&format!("{table}prior.index")).map_or("", String::as_str);
+            PriorTable::load(&mut loader, table, index)?;
+        }
+        loader.finish()?;
+        Ok(State::new(Stage::Adaptation, model, &self.config))
+    }
+
+    /// A stage is over: the best average goes on, with a fresh optimizer.
+    fn next_stage(&self, stage: Stage, state: State) -> State {
+        let best = state.best.unwrap_or(state.average);
+        State::new(stage, best.applied_to(state.model), &self.config)
     }
 
     fn fill_cache(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
@@ -320,7 +347,7 @@ impl Run {
                 }
             });
             for batch in receiver {
-                let terms = state.step(batch?, self.config.stage(stage), total, &self.config);
+                let terms = state.step(batch?, total, &self.tower, &self.config);
                 sums.add(&terms, 1.0 / plan.len() as f64);
                 observer.advance(1);
             }
@@ -339,7 +366,8 @@ impl Run {
             let [capped, negatives, weak] = &mut pools;
             match stage {
                 Stage::Anatomy if !has_anatomy => {}
-                Stage::Findings if has_anatomy && sample.findings.is_empty() && (index + epoch) % 2 == 1 => {}
+                Stage::Findings | Stage::Adaptation
+                    if has_anatomy && sample.findings.is_empty() && (index + epoch) % 2 == 1 => {}
                 _ if weak::is_weak(&sample.record) => weak.0.push(index),
                 _ if sample.record.source == data.capped_source => capped.0.push(index),
                 _ if !has_anatomy && sample.findings.is_empty() => negatives.0.push(index),
@@ -354,7 +382,7 @@ impl Run {
             chosen.extend(pool.into_iter().take(most));
         }
         chosen.shuffle(&mut rng);
-        let inserted = if stage == Stage::Findings { self.inserted_members(&mut rng) } else { vec![] };
+        let inserted = if stage == Stage::Anatomy { vec![] } else { self.inserted_members(&mut rng) };
         let with_view = |index: usize, rng: &mut ChaCha8Rng| {
             (index, *self.train[index].views.choose(rng).expect("view 0 is there"))
         };
@@ -409,6 +437,43 @@ impl Run {
         })
     }
 
+    /// Residual streams of all views that the adaptation will see, and of `val`.
+    fn fill_streams(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        use rayon::prelude::*;
+        if self.config.model.adapters.is_none() {
+            return Ok(());
+        }
+        let epochs = 0..self.config.stage(Stage::Adaptation).taken();
+        let planned = epochs.flat_map(|epoch| self.epoch_plan(Stage::Adaptation, epoch)).flatten();
+        let planned: BTreeSet<(usize, usize)> = planned.collect();
+        let of_train = planned.into_iter().map(|(index, view)| (&self.train[index], view));
+        let wanted: Vec<(&Sample, usize)> = of_train
+            .chain(self.val.iter().map(|sample| (sample, 0)))
+            .filter(|(sample, view)| !self.cache.has_stream(&sample.record.id, *view))
+            .collect();
+        observer.begin("streams", wanted.len() as u64);
+        let observer = std::sync::Mutex::new(observer);
+        wanted.par_iter().try_for_each(|(sample, view)| {
+            let record = &sample.record;
+            let image = self.corpus.read_image(record)?;
+            let lesions = view
+                .checked_sub(features::FIRST_INSERTED)
+                .and_then(|index| sample.with_lesions(index, self.config.model.image_side));
+            let picture = match &lesions {
+                Some((_, inserted)) => self.cache.picture_with_lesions(record, &image, inserted, *view),
+                None => self.cache.picture(record, &image, *view, sample.mirror_allowed),
+            };
+            self.cache.ensure_stream(&self.tower, &picture, &record.id, *view)?;
+            observer.lock().expect("no panic while reporting").advance(1);
+            Ok(())
+        })
+    }
+
+    /// Features as a model sees them that this stage is at.
+    fn sight(&self, stage: Stage, model: &GroundingModel) -> Sight<'_> {
+        Sight::new(&self.cache, &self.tower, model.adapters().filter(|_| stage == Stage::Adaptation))
+    }
+
     pub(super) fn rng(&self, stage: Stage, epoch: usize, index: usize) -> ChaCha8Rng {
         ChaCha8Rng::from_seed(Sha256::digest(format!("{} {stage:?} {epoch} {index}", self.config.seed)).into())
     }
@@ -443,12 +508,13 @@ impl Run {
         let (table, anatomy_table) = (PriorTable::from_estimator(priors), PriorTable::from_estimator(anatomy_priors));
         let decoder = self.decoder(&model, &table, &anatomy_table);
         let val: Vec<&Sample> = self.val.iter().collect();
-        let read = |s: &Sample| self.cache.read(&s.record.id, 0);
+        let sight = self.sight(state.progress.stage, &model);
+        let read = |s: &Sample| sight.read(s);
         let mut scores = BTreeMap::new();
         let anatomy = score::summary(&score::score_anatomy(&decoder, &val, read)?);
         scores.insert("anatomy mIoU".to_owned(), anatomy.mean_iou);
         let mut score = anatomy.mean_iou;
-        if state.progress.stage == Stage::Findings {
+        if state.progress.stage != Stage::Anatomy {
             let of_class = score::score_findings(&decoder, &val, TextLevel::Class, read)?;
             let of_false = score::signs_of_false_phrases(&decoder, &val, TextLevel::Class, &self.drawn, read)?;
             let of_true: Vec<Signs> = of_class.iter().map(Scored::signs).collect();
@@ -527,9 +593,11 @@ impl Run {
         let average = state.best.as_ref().unwrap_or(&state.average);
         let folder = self.config.output.join("model");
         let tables = (PriorTable::from_estimator(&priors), PriorTable::from_estimator(&anatomy_priors));
-        let (calibration, presence) = self.calibrate(&average.applied_to(state.model.clone().valid()), &tables)?;
+        let model = average.applied_to(state.model.clone().valid());
+        let (calibration, presence) = self.calibrate(&model, &self.sight(state.progress.stage, &model), &tables)?;
         let finished = checkpoint::Finished {
             weights: average.params(),
+            adapters: model.adapters(),
             priors: &tables.0,
             anatomy_priors: &tables.1,
             calibration: &calibration,
@@ -547,11 +615,12 @@ impl Run {
     fn calibrate(
         &self,
         model: &GroundingModel,
+        sight: &Sight,
         tables: &(PriorTable, PriorTable),
     ) -> Result<(Calibration, Calibration), TrainError> {
         let decoder = self.decoder(model, &tables.0, &tables.1);
         let val: Vec<&Sample> = self.val.iter().collect();
-        let read = |s: &Sample| self.cache.read(&s.record.id, 0);
+        let read = |s: &Sample| sight.read(s);
         let (mut hits, mut presences) = (Vec::new(), Vec::new());
         for level in [TextLevel::Class, TextLevel::Zone] {
             let of_true = score::score_findings(&decoder, &val, level, read)?;

@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::optim::grad_clipping::GradientClippingConfig;
 use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Gradients, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -13,7 +14,10 @@ use super::checkpoint::{self, Checkpoint, Progress};
 use super::config::{StageConfig, TrainConfig};
 use super::criterion::{self, LossTerms};
 use super::run::Stage;
+use super::tower::{self, Seen, Tail, TailGradient};
 use crate::model::GroundingModel;
+use crate::model::trace;
+use crate::model::vision::VisionTower;
 
 /// What changes while training.
 pub(super) struct State {
@@ -25,10 +29,11 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(model: GroundingModel, config: &TrainConfig) -> Self {
-        let progress =
-            Progress { stage: Stage::Anatomy, epoch: 0, step: 0, best_score: f64::NEG_INFINITY, since_best: 0 };
-        Self { optimizer: optimizer(&config.anatomy), average: WeightAverage::new(&model), best: None, model, progress }
+    /// At the start of a stage.
+    pub(super) fn new(stage: Stage, model: GroundingModel, config: &TrainConfig) -> Self {
+        let progress = Progress { stage, epoch: 0, step: 0, best_score: f64::NEG_INFINITY, since_best: 0 };
+        let optimizer = optimizer(config.stage(stage));
+        Self { optimizer, average: WeightAverage::new(&model), best: None, model, progress }
     }
 
     pub(super) fn from_checkpoint(
@@ -65,22 +70,26 @@ impl State {
         }
     }
 
-    /// One step down the mean gradient of the shards.
+    /// One step of `total` down the mean gradient of the shards.
     pub(super) fn step(
         &mut self,
         shards: Vec<Batch>,
-        stage: &StageConfig,
         total: usize,
+        tower: &VisionTower,
         config: &TrainConfig,
     ) -> LossTerms {
         let step = self.progress.step;
+        let stage = config.stage(self.progress.stage);
         let share = 1.0 / shards.len() as f64;
         let model = &self.model;
+        let learns_tower = self.progress.stage == Stage::Adaptation;
+        let tail = model.adapters().filter(|_| learns_tower).map(|adapters| Tail::new(tower, adapters));
+        let tail = tail.as_ref();
         let learnt: Vec<(GradientsParams, LossTerms)> = std::thread::scope(|scope| {
             let learn = |(index, batch): (usize, Batch)| {
                 scope.spawn(move || {
                     let seed = config.seed ^ ((step as u64) << 20) ^ ((index as u64) << 56);
-                    learn(model, batch, share, config, &mut ChaCha8Rng::seed_from_u64(seed))
+                    learn(model, tail, batch, share, config, &mut ChaCha8Rng::seed_from_u64(seed))
                 })
             };
             let threads: Vec<_> = shards.into_iter().enumerate().map(learn).collect();
@@ -92,7 +101,12 @@ impl State {
             gradients.accumulate(&self.model, shard);
             terms.add(&shard_terms, share);
         }
-        self.model = self.optimizer.step(stage.rate(step, total), self.model.clone(), gradients.grads());
+        let (rate, mut gradients) = (stage.rate(step, total), gradients.grads());
+        if let (Some(adapters), Some(adaptation)) = (self.model.adapters(), &config.adaptation) {
+            let own = tower::take(&mut gradients, adapters);
+            self.model = self.optimizer.step(rate * adaptation.adapters_rate, self.model.clone(), own);
+        }
+        self.model = self.optimizer.step(rate, self.model.clone(), gradients);
         self.average.update(&self.model, stage.ema);
         self.progress.step += 1;
         terms
@@ -102,6 +116,7 @@ impl State {
 /// Gradients of one shard's share of the loss.
 fn learn(
     model: &GroundingModel,
+    tail: Option<&Tail>,
     batch: Batch,
     share: f64,
     config: &TrainConfig,
@@ -109,9 +124,59 @@ fn learn(
 ) -> (GradientsParams, LossTerms) {
     // A fork has a graph of its own: backward passes of two threads must not meet in the shared parameters.
     let model = &model.clone().fork(&batch.input.prior.device());
-    let output = model.forward(batch.input, &config.model, &mut ());
+    let mut input = batch.input;
+    let looked = tail.map(|tail| Looked::new(tail, batch.streams, &mut input.tokens));
+    let output = model.forward(input, &config.model, &mut ());
     let (loss, terms) = criterion::loss(&output, &batch.targets, config.model.queries, &config.loss, rng);
-    (GradientsParams::from_grads((loss * share).backward(), model), terms)
+    let gradients = (loss * share).backward();
+    let learnt = looked.map(|looked| looked.gradient(&gradients));
+    let mut gradients = GradientsParams::from_grads(gradients, model);
+    if let (Some(learnt), Some(adapters)) = (learnt, model.adapters()) {
+        tower::register(learnt, adapters, &mut gradients);
+    }
+    (gradients, terms)
+}
+
+/// The images of a batch as the tower's last layers, as they are learnt so far, see them.
+struct Looked<'t> {
+    tail: &'t Tail<'t>,
+    seen: Vec<Seen>,
+    /// What the decoder reads.
+    tokens: Tensor<3>,
+}
+
+impl<'t> Looked<'t> {
+    /// Writes the last layer's part of every token anew, but for blanked ones.
+    fn new(tail: &'t Tail<'t>, streams: Vec<Vec<f32>>, tokens: &mut Tensor<3>) -> Self {
+        let [_, patches, width] = tokens.dims();
+        let mut values = trace::values(tokens);
+        let mut seen = Vec::with_capacity(streams.len());
+        for (stream, image) in streams.into_iter().zip(values.chunks_exact_mut(patches * width)) {
+            let (last, kept) = tail.forward(stream);
+            tower::write_last(image, width, &last);
+            seen.push(kept);
+        }
+        *tokens = Tensor::from_data(TensorData::new(values, tokens.dims()), &tokens.device()).require_grad();
+        Self { tail, seen, tokens: tokens.clone() }
+    }
+
+    /// From the gradients of what was written.
+    fn gradient(&self, gradients: &Gradients) -> TailGradient {
+        let [_, patches, width] = self.tokens.dims();
+        let slope = trace::values(&self.tokens.grad(gradients).expect("the decoder reads its tokens"));
+        let tokens = trace::values(&self.tokens);
+        let mut sum: Option<TailGradient> = None;
+        for (index, seen) in self.seen.iter().enumerate() {
+            let image = index * patches * width..(index + 1) * patches * width;
+            let slope = tower::slope_of_last(&tokens[image.clone()], &slope[image], width);
+            let gradient = self.tail.backward(seen, &slope);
+            match &mut sum {
+                Some(sum) => tower::accumulate(sum, &gradient),
+                None => sum = Some(gradient),
+            }
+        }
+        sum.expect("a batch has images")
+    }
 }
 
 pub(super) fn optimizer(stage: &StageConfig) -> ModuleOptimizer {
