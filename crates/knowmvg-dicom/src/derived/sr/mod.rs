@@ -1,6 +1,6 @@
 //! Structured reports: boxes that viewers can show, edit and send back.
 //!
-//! [`write`] makes a TID 1500 Measurement Report. Its tree, with the templates of PS3.16 that its parts follow:
+//! [`write()`] makes a TID 1500 Measurement Report. Its tree, with the templates of PS3.16 that its parts follow:
 //!
 //! ```text
 //! CONTAINER Imaging Measurement Report                       TID 1500
