@@ -27,10 +27,10 @@ const SHOWN_SIDE: u32 = 2_048;
 
 /// An encoded image.
 pub(crate) struct Encoded {
-    session: Session<'static>,
-    film: Film,
+    pub session: Session<'static>,
+    pub film: Film,
     /// The grounding of no words: image, anatomy and warnings.
-    empty: Grounding,
+    pub empty: Grounding,
 }
 
 impl Held for Encoded {
@@ -98,7 +98,8 @@ pub(crate) async fn delete(State(app): State<App>, Id(id): Id) -> Result<StatusC
     app.sessions().remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(gone)
 }
 
-fn find(app: &App, id: &str) -> Result<Arc<Encoded>, Problem> {
+/// The session of an id.
+pub(crate) fn find(app: &App, id: &str) -> Result<Arc<Encoded>, Problem> {
     app.sessions().get(id, Instant::now()).ok_or_else(gone)
 }
 
