@@ -24,7 +24,7 @@ const browser = await chromium.launch({
 
 /** A page that fails on any error in its console and on any request to another server. */
 async function open(width, height, colorScheme) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, acceptDownloads: true, reducedMotion: "reduce" });
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, hasTouch: width < 800, acceptDownloads: true, reducedMotion: "reduce" });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   const problems = [];
@@ -136,6 +136,19 @@ async function drag(page, node, dx, dy) {
   await page.mouse.up();
 }
 
+/** A finger that goes from the middle of something by so many pixels. */
+async function swipe(page, node, dx, dy) {
+  await page.locator("#stage").scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await node.boundingBox();
+  const browserSide = await page.context().newCDPSession(page);
+  const touch = (type, ...touchPoints) => browserSide.send("Input.dispatchTouchEvent", { type, touchPoints });
+  const at = (share) => ({ x: x + width / 2 + dx * share, y: y + height / 2 + dy * share });
+  await touch("touchStart", at(0));
+  for (let share = 0.25; share <= 1; share += 0.25) await touch("touchMove", at(share));
+  await touch("touchEnd");
+  await browserSide.detach();
+}
+
 /** What the file says of a box. */
 async function entry(page, finding, box) {
   const { review, findings } = await savedJson(page);
@@ -184,6 +197,12 @@ async function checkReview(page, name) {
   assert.deepEqual(stretched.slice(0, 2), moved.edited_box.slice(0, 2));
   await page.getByRole("button", { name: "Undo" }).click();
   assert.deepEqual((await entry(page, 3, 0)).edited_box, moved.edited_box);
+  if (await page.evaluate(() => navigator.maxTouchPoints > 0)) {
+    await swipe(page, boxOf(page, 3).locator(".line"), -10, -40);
+    const swiped = (await entry(page, 3, 0)).edited_box;
+    assert.ok(swiped[0] < moved.edited_box[0] && swiped[1] < moved.edited_box[1], "a finger moves a box up and to the left");
+    await page.getByRole("button", { name: "Undo" }).click();
+  }
   await page.keyboard.press("Control+z");
   assert.equal((await entry(page, 3, 0)).decision, "undecided");
 
@@ -223,6 +242,13 @@ async function checkReview(page, name) {
   assert.deepEqual(edited.bbox.slice(0, 2), keyed.edited_box.slice(0, 2));
   assert.ok(!("score" in edited) && edited.decision === "edited");
   assert.ok(isPng(await saved(page, "Download PNG as reviewed")));
+  // A structured report tells a person's boxes from the model's.
+  const isPlaced = (bytes) => bytes.includes("box placed by a person");
+  for (const what of ["found", "reviewed"]) {
+    const report = await saved(page, `Download DICOM SR as ${what}`);
+    assert.equal(report.subarray(128, 132).toString(), "DICM");
+    assert.equal(isPlaced(report), what === "reviewed");
+  }
   const summary = await page.locator("#review-summary").innerText();
   assert.match(summary, /1 accepted, 1 rejected, 1 edited, 1 added/);
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum, value_parser};
 use knowmvg_data::Format;
+use knowmvg_dicom::ContentTime;
 use knowmvg_serve::{Config, Limits};
 
 use crate::eval::{EvalArgs, SplitArg};
@@ -57,6 +58,8 @@ fn words(text: &str) -> Result<String, &'static str> {
 pub enum Verb {
     /// Ground a report, or single phrases, on an image
     Ground(GroundArgs),
+    /// List the boxes of a DICOM structured report
+    Sr(SrArgs),
     /// Serve the web page and the HTTP API
     Serve(ServeArgs),
     /// Say what the knowledge base makes of a phrase
@@ -80,6 +83,7 @@ Examples:
   knowmvg ground chest.dcm --report report.txt
   knowmvg ground chest.png --phrase 'nodule in the right upper lobe' --overlay overlay.png
   knowmvg ground chest.dcm --report - --json < report.txt
+  knowmvg ground chest.dcm --report report.txt --sr sr.dcm --gsps gsps.dcm --sc sc.dcm
   knowmvg ground --batch studies.jsonl --out groundings.jsonl
 
 Boxes are in pixels of the stored image, x to the right and y down. The left of the image is the
@@ -119,14 +123,65 @@ pub struct GroundArgs {
     /// Write the result as JSON; with --batch, one result a line
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write the boxes as a DICOM structured report; the image has to be DICOM
+    #[arg(long, value_name = "DCM")]
+    pub sr: Option<PathBuf>,
+    /// Storage class of --sr
+    #[arg(long, value_name = "CLASS", default_value = "comprehensive-3d", requires = "sr")]
+    pub sr_class: SrClass,
+    /// Write the boxes as a DICOM presentation state, which viewers draw on the image itself
+    #[arg(long, value_name = "DCM")]
+    pub gsps: Option<PathBuf>,
+    /// Write the picture of --overlay as a DICOM image (secondary capture)
+    #[arg(long, value_name = "DCM")]
+    pub sc: Option<PathBuf>,
+    /// Moment to write into DICOM files, for the same bytes on every run, e.g. 2026-11-25T12:00:00+01:00
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    pub content_time: Option<ContentTime>,
     /// Write what guided each phrase into a folder: prior and attention as PNG, knowledge as JSON
     #[arg(long, value_name = "DIR")]
     pub explain: Option<PathBuf>,
     /// Ground every row of a JSON Lines file
-    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain"])]
+    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain", "sr", "gsps", "sc"])]
     pub batch: Option<PathBuf>,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,
+}
+
+/// Storage classes of structured reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SrClass {
+    /// Comprehensive 3D SR, which IHE AI Results asks for
+    #[value(name = "comprehensive-3d")]
+    Comprehensive3D,
+    /// Comprehensive SR, for archives that refuse the other one
+    Comprehensive,
+}
+
+impl From<SrClass> for knowmvg_dicom::sr::Class {
+    fn from(class: SrClass) -> Self {
+        match class {
+            SrClass::Comprehensive3D => Self::Comprehensive3D,
+            SrClass::Comprehensive => Self::Comprehensive,
+        }
+    }
+}
+
+fn moment(text: &str) -> Result<ContentTime, &'static str> {
+    ContentTime::parse(text).ok_or("expected date, time and offset, e.g. 2026-11-25T12:00:00+01:00")
+}
+
+/// `knowmvg sr`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Reads DICOM structured reports of the template TID 1500, whoever wrote them: those of `knowmvg ground
+--sr`, those that a viewer sends back after its user moved a box, and others. One line is one region.")]
+pub struct SrArgs {
+    /// DICOM file of a structured report
+    pub file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 const SERVE_HELP: &str = "\
@@ -414,6 +469,10 @@ mod tests {
             "ground a.png --batch in.jsonl --out out.jsonl",
             "ground --batch in.jsonl --out out.jsonl --phrase mass",
             "ground --batch in.jsonl --out out.jsonl --json",
+            "ground --batch in.jsonl --out out.jsonl --sr sr.dcm",
+            "ground a.dcm --phrase mass --sr-class comprehensive",
+            "ground a.dcm --phrase mass --sr sr.dcm --content-time yesterday",
+            "sr",
             "eval corpus --limit 0",
             "eval corpus --task phrase",
             "eval corpus --out folder",

@@ -47,10 +47,18 @@ pub fn read_report(path: &Path) -> Result<String, Failure> {
 
 /// Reads a DICOM, PNG or JPEG file.
 pub fn read_image(path: &Path) -> Result<GreyImage, Failure> {
-    let unreadable = |e| Failure::about(Exit::Input, "cannot read the image", path, e);
-    let bytes =
-        File::open(path).and_then(|file| read_at_most(file, knowmvg_dicom::MAX_FILE_BYTES)).map_err(unreadable)?;
-    knowmvg_dicom::read_image(&bytes).map_err(|e| {
+    image_in(&image_bytes(path)?, path)
+}
+
+/// The bytes of a file that may be an image.
+pub fn image_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = File::open(path).and_then(|file| read_at_most(file, knowmvg_dicom::MAX_FILE_BYTES));
+    bytes.map_err(|e| Failure::about(Exit::Input, "cannot read the image", path, e))
+}
+
+/// The image that such bytes hold.
+pub fn image_in(bytes: &[u8], path: &Path) -> Result<GreyImage, Failure> {
+    knowmvg_dicom::read_image(bytes).map_err(|e| {
         let fix = "give a frontal chest radiograph as DICOM, PNG or JPEG";
         Failure::about(Exit::Input, "cannot read the image", path, e).fix(fix)
     })

@@ -7,6 +7,7 @@ use knowmvg::image::GreyImage;
 use knowmvg::render::{self, GreyView, OverlayOptions, RenderError};
 
 use crate::args::GroundArgs;
+use crate::dicom_out::DicomOut;
 use crate::failure::{Exit, Failure};
 use crate::{explain, files, ground_table, model_folder, output};
 
@@ -15,7 +16,10 @@ pub fn run(args: &GroundArgs) -> Result<(), Failure> {
     let path = args.image.as_deref().ok_or_else(|| Failure::new(Exit::Usage, "expected an image"))?;
     // The inputs come before the model: a wrong one is told at once.
     let report = args.report.as_deref().map(files::read_report).transpose()?;
-    let image = files::read_image(path)?;
+    let bytes = files::image_bytes(path)?;
+    let image = files::image_in(&bytes, path)?;
+    let dicom_out = DicomOut::wanted(args, &bytes, path)?;
+    drop(bytes);
     let (_, grounder) = model_folder::load(args.model.as_deref())?;
     let session =
         grounder.session(&image).map_err(|e| Failure::about(Exit::Work, "cannot encode the image", path, e))?;
@@ -24,6 +28,7 @@ pub fn run(args: &GroundArgs) -> Result<(), Failure> {
     grounding.warnings.extend(report_warnings(report.as_deref(), &grounding));
     grounding.warnings.iter().for_each(|warning| output::warn(warning));
     write_files(args, &image, &grounding)?;
+    dicom_out.iter().try_for_each(|out| out.write(args, &image, &grounding))?;
     if let Some(folder) = &args.explain {
         explain::write(folder, &image, &session, &asked[..asked.len().min(MAX_PHRASES)], &grounding)?;
     }

@@ -7,6 +7,7 @@ mod batch_row;
 mod bench;
 mod data;
 mod data_table;
+mod dicom_out;
 mod eval;
 mod explain;
 mod failure;
@@ -20,6 +21,8 @@ mod model_folder;
 mod output;
 mod progress;
 mod serve;
+mod sr;
+mod sr_table;
 mod synth;
 mod train;
 
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Ground(args) if args.batch.is_some() => batch::run(&args),
         Verb::Ground(args) => ground::run(&args),
+        Verb::Sr(args) => sr::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Knowledge(args) => knowledge::run(&args),
         Verb::Info(args) => info::run(&args),

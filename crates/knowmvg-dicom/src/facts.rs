@@ -45,7 +45,7 @@ impl Facts {
         Self {
             modality: modality(elements),
             view_position: elements.text(tags::VIEW_POSITION).and_then(|text| term(&text, VIEWS)),
-            body_part: elements.text(tags::BODY_PART_EXAMINED).and_then(|text| term(&text, BODY_PARTS)),
+            body_part: elements.text(tags::BODY_PART_EXAMINED).and_then(|text| known_body_part(&text)),
             photometric: photometric.to_owned(),
             transfer_syntax: transfer_syntax.to_owned(),
             sop_class: sop_class(elements),
@@ -61,6 +61,11 @@ pub(crate) fn modality(elements: &Elements) -> Option<String> {
 /// The term, if it is one of the standard's.
 pub(crate) fn known_modality(text: &str) -> Option<String> {
     term(text, MODALITIES)
+}
+
+/// The term, if it is one of the standard's.
+pub(crate) fn known_body_part(text: &str) -> Option<String> {
+    term(text, BODY_PARTS)
 }
 
 /// SOP Class UID, if it is a UID.

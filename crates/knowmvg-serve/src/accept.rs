@@ -18,10 +18,12 @@ pub(crate) enum Format {
     Png,
     /// The overlay as vectors, with the image inside.
     Svg,
+    /// A structured report, for an image that was sent as DICOM.
+    Dicom,
 }
 
 /// Every form; the first is the default, and earlier ones win ties.
-const FORMATS: [Format; 4] = [Format::Json, Format::Coco, Format::Png, Format::Svg];
+const FORMATS: [Format; 5] = [Format::Json, Format::Coco, Format::Png, Format::Svg, Format::Dicom];
 
 impl Format {
     pub fn media_type(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Format {
             Self::Coco => "application/vnd.coco+json",
             Self::Png => "image/png",
             Self::Svg => "image/svg+xml",
+            Self::Dicom => "application/dicom",
         }
     }
 
@@ -113,6 +116,7 @@ mod tests {
     #[test]
     fn the_closest_range_decides_and_then_the_quality() {
         assert_eq!(wanted(&["image/png"]), Some(Format::Png));
+        assert_eq!(wanted(&["application/dicom"]), Some(Format::Dicom));
         assert_eq!(wanted(&["image/*"]), Some(Format::Png));
         assert_eq!(wanted(&["image/*, image/png;q=0"]), Some(Format::Svg));
         assert_eq!(wanted(&["application/json;q=0.2, Image/SVG+xml; q=0.9"]), Some(Format::Svg));
@@ -121,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_refused() {
-        for accept in ["text/html", "application/dicom", "application/json;q=0", "image/webp, text/*", "*/*;q=0"] {
+        for accept in ["text/html", "application/dicom+json", "application/json;q=0", "image/webp, text/*", "*/*;q=0"] {
             assert_eq!(wanted(&[accept]), None, "{accept}");
         }
     }

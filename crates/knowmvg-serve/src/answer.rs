@@ -4,12 +4,14 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use knowmvg::grounding::Grounding;
 use knowmvg::render::{self, OverlayOptions};
+use knowmvg_dicom::{ContentTime, WriteError, sr};
 use serde::Serialize;
 
 use crate::accept::Format;
 use crate::coco;
 use crate::film::Film;
-use crate::problem::{INTERNAL, Problem};
+use crate::origin::Origin;
+use crate::problem::{INTERNAL, NO_BOXES, Problem};
 
 /// A result, ready to be sent.
 pub(crate) struct Answer {
@@ -21,8 +23,8 @@ impl Answer {
     /// Writes or draws the result.
     ///
     /// # Errors
-    /// When it cannot be drawn.
-    pub fn new(grounding: &Grounding, film: &Film, format: Format) -> Result<Self, Problem> {
+    /// When it cannot be drawn, or has no DICOM form.
+    pub fn new(grounding: &Grounding, film: &Film, origin: &Origin, format: Format) -> Result<Self, Problem> {
         let body = match format {
             Format::Json => json(grounding)?,
             Format::Coco => json(&coco::document(grounding))?,
@@ -31,9 +33,18 @@ impl Answer {
                 film.draw(|view| render::overlay(view, grounding, &options).and_then(|picture| render::png(&picture)))?
             }
             Format::Svg => film.draw(|view| render::svg_with_image(view, grounding))?.into_bytes(),
+            Format::Dicom => report(grounding, origin)?,
         };
         Ok(Self { media_type: format.media_type(), body })
     }
+}
+
+fn report(grounding: &Grounding, origin: &Origin) -> Result<Vec<u8>, Problem> {
+    let options = sr::Options { class: sr::Class::default(), time: ContentTime::now() };
+    sr::write(origin.source()?, grounding, &options).map_err(|error| match error {
+        WriteError::NoBoxes => Problem::new(&NO_BOXES, error.to_string()),
+        _ => Problem::new(&INTERNAL, "the result could not be written as DICOM"),
+    })
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {

@@ -28,6 +28,9 @@ const MAX_REVIEW_BYTES: usize = 4 << 20;
 pub(crate) async fn export(State(app): State<App>, Id(id): Id, request: Request) -> Result<Answer, Problem> {
     let format = Format::wanted(request.headers())?;
     let encoded = find(&app, &id)?;
+    if format == Format::Dicom {
+        encoded.origin.source()?;
+    }
     let place = app.pool().enter()?;
     let limits = app.limits();
     let reviewed = receive_json(request, limits, parse).await?;
@@ -35,7 +38,7 @@ pub(crate) async fn export(State(app): State<App>, Id(id): Id, request: Request)
     let work = move |cancel: &Cancel| {
         check(cancel)?;
         let grounding = left(&reviewed, &encoded.empty, most)?;
-        Answer::new(&grounding, &encoded.film, format)
+        Answer::new(&grounding, &encoded.film, &encoded.origin, format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await
 }

@@ -3,13 +3,14 @@
 //! ```text
 //! connection ──server──▶ request ──observe──▶ one line, one count ──guard──▶ token, or Host and Origin
 //!     ──upload──▶ image, words ──pool──▶ a place in the queue, then a worker
-//!     ──work──▶ GreyImage ─▶ encoded image ─▶ Grounding ──answer──▶ JSON · COCO · PNG · SVG
+//!     ──work──▶ GreyImage ─▶ encoded image ─▶ Grounding ──answer──▶ JSON · COCO · PNG · SVG · DICOM
 //! ```
 //!
 //! * Nothing of a patient reaches a log, a metric, an error or a path: log lines have routes and not paths, errors say
 //!   what was expected and where, and labels come from fixed lists. `tests/canary.rs` plants words and looks for them.
 //! * Everything is bounded: see [`Limits`]. Who finds no place in the queue is told so before the body is read.
-//! * Nothing is written to disk. Encoded images and results of jobs are kept in memory for a time.
+//! * Nothing is written to disk. Encoded images and results of jobs are kept in memory for a time, and with them what a
+//!   DICOM result repeats of the image: patient and study.
 //!
 //! The API is described by `openapi.json`, and for people by `docs/serve.md`.
 //!
@@ -33,6 +34,7 @@ mod jobs;
 mod layers;
 mod metrics;
 mod observe;
+mod origin;
 mod page;
 mod pool;
 mod problem;

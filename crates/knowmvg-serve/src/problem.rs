@@ -38,7 +38,9 @@ kinds! {
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "This path has other methods",
         "the header Allow and /openapi.json list them";
     NOT_ACCEPTABLE: NOT_ACCEPTABLE, "not-acceptable", "No such form of the answer",
-        "accept application/json, application/vnd.coco+json, image/png or image/svg+xml";
+        "accept application/json, application/vnd.coco+json, image/png, image/svg+xml or application/dicom";
+    NO_DICOM_FORM: NOT_ACCEPTABLE, "no-dicom-form", "This image has no DICOM result",
+        "send the radiograph as a DICOM file with its patient, study and UIDs, or accept application/json";
     UPLOAD_TIMED_OUT: REQUEST_TIMEOUT, "upload-timed-out", "The request took too long to arrive",
         "send it again, or start the server with a longer --timeout";
     NOT_FINISHED: CONFLICT, "not-finished", "The job has no result yet",
@@ -59,6 +61,8 @@ kinds! {
         "send the JSON that the page downloads as reviewed, for the image of this session; /review.schema.json describes it";
     NO_LAYER: UNPROCESSABLE_ENTITY, "no-layer", "There is no such layer for this finding",
         "ask for another layer, or for a finding that the report does not deny and that has a place on the image";
+    NO_BOXES: UNPROCESSABLE_ENTITY, "no-boxes", "There is no box to report",
+        "accept application/json, which lists the phrases without a box too";
     UNDRAWABLE: UNPROCESSABLE_ENTITY, "undrawable", "The result cannot be drawn",
         "ask for application/json instead";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal", "The server made a mistake",

@@ -16,6 +16,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::film::Film;
 use crate::id::Id;
+use crate::origin::Origin;
 use crate::pool::{Cancel, deadline};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem};
 use crate::store::Held;
@@ -29,6 +30,8 @@ const SHOWN_SIDE: u32 = 2_048;
 pub(crate) struct Encoded {
     pub session: Session<'static>,
     pub film: Film,
+    /// Whoever asks next may want it as DICOM.
+    pub origin: Origin,
     /// The grounding of no words: image, anatomy and warnings.
     pub empty: Grounding,
 }
@@ -50,7 +53,7 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
         let image = worker.read_image(&bytes)?;
         let session = worker.encode(&image)?;
         let empty = session.grounding(Vec::new());
-        Ok(Arc::new(Encoded { session, film: Film::from(&image), empty }))
+        Ok(Arc::new(Encoded { session, film: Film::from(&image), origin: Origin::read(&bytes), empty }))
     };
     let encoded = app.pool().run(place, deadline(app.limits().timeout), Cancel::default(), work).await?;
     let id = app.sessions().insert(encoded.clone(), Instant::now());
@@ -81,6 +84,9 @@ pub(crate) async fn image(State(app): State<App>, Id(id): Id) -> Result<Response
 pub(crate) async fn ground(State(app): State<App>, Id(id): Id, request: Request) -> Result<Answer, Problem> {
     let format = Format::wanted(request.headers())?;
     let encoded = find(&app, &id)?;
+    if format == Format::Dicom {
+        encoded.origin.source()?;
+    }
     let place = app.pool().enter()?;
     let limits = app.limits();
     let words = receive(request, limits).await?.words(limits)?;
@@ -88,7 +94,7 @@ pub(crate) async fn ground(State(app): State<App>, Id(id): Id, request: Request)
     let work = move |cancel: &Cancel| {
         check(cancel)?;
         let grounding = worker.ground(&encoded.session, &words, cancel, &mut |_| ())?;
-        Answer::new(&grounding, &encoded.film, format)
+        Answer::new(&grounding, &encoded.film, &encoded.origin, format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await
 }

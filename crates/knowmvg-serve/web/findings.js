@@ -70,7 +70,9 @@ function markRow(finding, index, marks, nth, acts) {
   const mark = marks[nth];
   const [state, name] = [decision(mark), markName(index, marks, nth)];
   const row = make("div", `mark ${state}`);
-  const label = marks.length === 1 && mark.original ? "box fits" : mark.original ? `box ${name} fits` : `box ${name}`;
+  // What was measured is the model's box, wherever a person has put it.
+  const whose = mark.edited ? "model's box" : "box";
+  const label = marks.length === 1 && mark.original ? `${whose} fits` : mark.original ? `${whose} ${name} fits` : `box ${name}`;
   if (mark.original) row.append(...measure(label, mark.original.confidence));
   else row.append(make("span", "", label), make("span", "drawn", "without a confidence"));
   row.append(make("span", "decide", ...deciders({ finding, index, nth, name, state, acts })));

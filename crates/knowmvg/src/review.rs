@@ -100,8 +100,8 @@ pub enum ReviewError {
 
 impl Reviewed {
     /// What is left after the review: boxes that were rejected are gone, those that were moved are where they were put,
-    /// and those that a person drew are there. A box that a person put somewhere has confidence 1 and no spread: nothing
-    /// was measured, somebody stands for it. A warning says how many there are.
+    /// and those that a person drew are there. A box that a person put somewhere is marked, with confidence 1 and
+    /// no spread: nothing was measured, somebody stands for it. A warning says how many there are.
     ///
     /// # Errors
     /// When the review does not fit the grounding, or numbers of either make no sense; every value is looked at, because
@@ -227,7 +227,7 @@ impl Frame {
     /// A box that a person put there; `None` if it lies outside or is nothing but a line.
     fn placed(&self, bounds: Box2<Image>) -> Option<ScoredBox> {
         let is_box = self.has(&bounds) && bounds.area() > 0.0;
-        is_box.then_some(ScoredBox { box_in_image: bounds, confidence: 1.0, spread: [0.0; 4] })
+        is_box.then_some(ScoredBox { box_in_image: bounds, confidence: 1.0, spread: [0.0; 4], by_person: true })
     }
 
     fn check(&self, index: usize, finding: &GroundedPhrase) -> Result<(), ReviewError> {
@@ -240,6 +240,7 @@ impl Frame {
             ("a prior inside of the image", evidence.prior_box.is_none_or(|prior| self.has(&prior))),
             ("no box of what the report denies", finding.assertion != Assertion::Absent || boxes.is_empty()),
             ("shares from 0 to 1", shares.iter().flatten().all(is_share)),
+            ("boxes of the model", boxes.iter().all(|scored| !scored.by_person)),
             ("confidences from 0 to 1", boxes.iter().all(|scored| is_share(&scored.confidence))),
             ("spreads from 0", boxes.iter().flat_map(|scored| scored.spread).all(|s| s.is_finite() && s >= 0.0)),
             ("scores from 0 to 1", evidence.knowledge.iter().all(|node| is_share(&node.score))),

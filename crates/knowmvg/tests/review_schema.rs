@@ -22,6 +22,7 @@ fn entry(finding: usize, box_index: Option<usize>, decision: Decision, edited: O
 fn reviewed() -> Reviewed {
     let [_, mut grounding] = groundings();
     (grounding.image.width, grounding.image.height) = (20, 30);
+    grounding.findings.iter_mut().flat_map(|finding| &mut finding.boxes).for_each(|scored| scored.by_person = false);
     let boxes = vec![
         entry(0, Some(0), Decision::Accepted, None),
         entry(0, Some(1), Decision::Edited, Some([5.0, 6.0, 7.5, 9.0])),
@@ -109,6 +110,8 @@ fn what_is_left_are_the_boxes_that_nobody_rejected_where_they_are_now() {
     assert_eq!(corners(3), [[0.0, 0.0, 20.0, 30.0]]);
     let confidences: Vec<f64> = result.findings[0].boxes.iter().map(|scored| scored.confidence).collect();
     assert_eq!(confidences, [0.5, 1.0]);
+    let is_placed: Vec<bool> = result.findings[0].boxes.iter().map(|scored| scored.by_person).collect();
+    assert_eq!(is_placed, [false, true]);
     let said = result.warnings.last().unwrap();
     assert!(said.contains("1 rejected") && said.contains("1 moved") && said.contains("1 drawn"), "{said}");
     // The model's own boxes are still in the file.

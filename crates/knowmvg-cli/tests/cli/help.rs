@@ -2,7 +2,7 @@
 
 use crate::ran::knowmvg;
 
-const VERBS: [&str; 8] = ["ground", "serve", "knowledge", "info", "train", "eval", "synth", "data"];
+const VERBS: [&str; 9] = ["ground", "sr", "serve", "knowledge", "info", "train", "eval", "synth", "data"];
 const NOTICE: &str = "Research software, not a medical device.";
 
 #[test]

@@ -6,7 +6,7 @@ use knowmvg::grounding::{Grounding, ModelInfo};
 use super::code;
 use super::identity::Identity;
 use super::object::Object;
-use super::source::Source;
+use super::source::{ImageLaterality, Source};
 
 /// What every derived object says about itself where people see it.
 pub(super) const DESCRIPTION: &str = "KnowMVG - research use only, not for diagnosis";
@@ -33,6 +33,19 @@ pub(super) fn modules(source: &Source, grounding: &Grounding, series: &Series, i
         .text(tags::INSTANCE_NUMBER, "1");
     match &source.timezone {
         Some(offset) => object.text(tags::TIMEZONE_OFFSET_FROM_UTC, offset),
+        None => object,
+    }
+}
+
+/// Which part of the body a series shows; reports have no such attributes.
+///
+/// An image that does not say gets CHEST, which is what the program is for: without it, a reader has to expect a paired part
+/// and its side (PS3.3 §C.7.3.1, Laterality).
+pub(super) fn body_part(source: &Source) -> Object {
+    let object = Object::new().text(tags::BODY_PART_EXAMINED, source.image.body_part.as_deref().unwrap_or("CHEST"));
+    match source.image.laterality {
+        Some(ImageLaterality::Left) => object.text(tags::LATERALITY, "L"),
+        Some(ImageLaterality::Right) => object.text(tags::LATERALITY, "R"),
         None => object,
     }
 }

@@ -23,8 +23,8 @@ const MAX_TEXT: usize = 1_024;
 
 /// Writes boxes and phrases as a Grayscale Softcopy Presentation State.
 ///
-/// The display is the image's own: its rescaling or modality table, its window or VOI table, and the inversion of MONOCHROME1. A state
-/// that left them out would change how the image looks, since a viewer then takes none of them from the image.
+/// The display is the image's own: its rescaling or modality table, its window or VOI table, and the inversion of MONOCHROME1.
+/// A state that left them out would change how the image looks, since a viewer then takes none of them from the image.
 ///
 /// # Errors
 /// As [`sr::write`](super::sr::write).
@@ -40,6 +40,7 @@ pub fn write(source: &Source, grounding: &Grounding, time: ContentTime) -> Resul
     let identity = Identity::new(class, source, grounding)?;
     let series = Series { modality: "PR", number: "9002" };
     let object = common::modules(source, grounding, &series, &identity)
+        .and(common::body_part(source))
         .and(identification(source, time))
         .and(annotations(source, &regions))
         .and(displayed_area(source))
@@ -54,7 +55,6 @@ fn identification(source: &Source, time: ContentTime) -> Object {
         .text(tags::CONTENT_LABEL, LAYER)
         .text(tags::CONTENT_DESCRIPTION, common::DESCRIPTION)
         .empty(tags::CONTENT_CREATOR_NAME)
-        .empty(tags::LATERALITY)
         .text(tags::PRESENTATION_CREATION_DATE, &date)
         .text(tags::PRESENTATION_CREATION_TIME, &time)
         .item(tags::REFERENCED_SERIES_SEQUENCE, reference::to_series(source, tags::REFERENCED_IMAGE_SEQUENCE))
@@ -100,11 +100,15 @@ fn text(words: &str, anchor: [f32; 2]) -> Object {
 /// The number that the other outputs give it, the words, and how sure the program is.
 fn label(region: &Region<'_>) -> String {
     let doubt = if region.phrase.assertion == Assertion::Uncertain { ", uncertain" } else { "" };
-    let percent = (region.scored.confidence.clamp(0.0, 1.0) * 100.0).round();
-    let tail = format!(" (AI {percent} %{doubt})");
+    let origin = if region.scored.by_person { "by a person".into() } else { confidence(region) };
+    let tail = format!(" ({origin}{doubt})");
     let words = region.phrase.phrase.text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let head: String = format!("{}: ", region.label).chars().chain(words).take(MAX_TEXT - tail.len()).collect();
     head + &tail
+}
+
+fn confidence(region: &Region<'_>) -> String {
+    format!("AI {} %", (region.scored.confidence.clamp(0.0, 1.0) * 100.0).round())
 }
 
 /// The whole image. Here, unlike everywhere else, pixels are counted from 1 (PS3.3 §C.10.4).

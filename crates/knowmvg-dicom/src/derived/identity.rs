@@ -8,7 +8,8 @@ use super::uid;
 
 /// UIDs that follow from the image, the model, the program, and what was found.
 ///
-/// The time of writing is not among them: to ground the same image again gives the same instance, which an archive that has it ignores.
+/// The time of writing is not among them: to ground the same image again gives the same instance, which an archive that has it
+/// ignores.
 pub(super) struct Identity {
     parts: [String; 5],
 }

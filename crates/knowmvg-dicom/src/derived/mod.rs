@@ -8,8 +8,8 @@
 //! structured report ──sr::read──▶ ReadBack..       also after a viewer changed it
 //! ```
 //!
-//! All of them belong to the patient and study of the image, each in a series of its own, and say that they are not for diagnosis.
-//! UIDs and bytes follow from the input (see [`sr::write`]).
+//! All of them belong to the patient and study of the image, each in a series of its own, and say that they are not for
+//! diagnosis. UIDs and bytes follow from the input (see [`sr::write`]).
 
 mod charset;
 mod code;

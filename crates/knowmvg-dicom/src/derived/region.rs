@@ -17,8 +17,8 @@ pub(super) struct Region<'a> {
     /// Columns and rows, from 0\0 at the outer corner of the top-left pixel to Columns\Rows.
     ///
     /// # Source
-    /// PS3.3 table C.18.6-1: "the origin at the TLHC of the TLHC pixel is 0.0\0.0, the BRHC of the TLHC pixel is 1.0\1.0, and the BRHC of
-    /// the BRHC pixel is Columns\Rows. The values must be within the range 0\0 to Columns\Rows"; the same words stand in §C.10.5
+    /// PS3.3 table C.18.6-1: "the origin at the TLHC of the TLHC pixel is 0.0\0.0, the BRHC of the TLHC pixel is 1.0\1.0, and
+    /// the BRHC of the BRHC pixel is Columns\Rows. The values must be within the range 0\0 to Columns\Rows"; the same words stand in §C.10.5
     /// for PIXEL. That is [`Image`](knowmvg::geometry::Image), so nothing is shifted by half a pixel.
     pub corners: [f32; 4],
 }

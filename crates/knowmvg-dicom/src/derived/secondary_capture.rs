@@ -40,6 +40,7 @@ pub fn write(
     let identity = Identity::new(class, source, grounding)?;
     let series = Series { modality: "OT", number: "9003" };
     let object = common::modules(source, grounding, &series, &identity)
+        .and(common::body_part(source))
         .and(general(source, time))
         .and(pixels(image, grounding)?);
     object.file(class, &identity.instance())
@@ -56,7 +57,6 @@ fn general(source: &Source, time: ContentTime) -> Object {
         .text(tags::CONTENT_DATE, &date)
         .text(tags::CONTENT_TIME, &time)
         .empty(tags::PATIENT_ORIENTATION)
-        .empty(tags::LATERALITY)
         .text(tags::DERIVATION_DESCRIPTION, "Boxes and labels of KnowMVG over the displayed image, resampled")
         .item(tags::SOURCE_IMAGE_SEQUENCE, origin)
         .text(tags::BURNED_IN_ANNOTATION, "YES")

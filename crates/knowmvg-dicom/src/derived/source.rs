@@ -11,18 +11,20 @@ use super::object::Object;
 use super::tree::Item;
 use super::uid::is_uid;
 use crate::error::Error;
-use crate::facts::known_modality;
+use crate::facts::{known_body_part, known_modality};
 use crate::file;
 use crate::read::MAX_FILE_BYTES;
 
 /// Most bytes of a repeated value; the longest that the standard allows has 1,024 characters.
 const MAX_VALUE_BYTES: usize = 4_096;
+/// Most bytes of a value within a sequence; a lookup table has at most 65,536 entries of two bytes.
+const MAX_NESTED_BYTES: usize = 1 << 17;
 
 /// Whose image it is, which one, and how it wants to be displayed.
 ///
-/// The reader of images keeps no patient data, so that none can leak from there. This is the other way round: it is read only where an
-/// object is to be written that belongs to the same patient and study, and only for as long. Its `Debug` shows the size of the
-/// image and nothing else.
+/// The reader of images keeps no patient data, so that none can leak from there. This is the other way round: it is read only
+/// where an object is to be written that belongs to the same patient and study, and only for as long. Its `Debug` shows the
+/// size of the image and nothing else.
 pub struct Source {
     pub(super) patient: Object,
     pub(super) study: Object,
@@ -51,6 +53,8 @@ pub(super) struct ImageFacts {
     pub frames: u32,
     /// One of the standard's defined terms.
     pub modality: Option<String>,
+    /// One of the standard's terms.
+    pub body_part: Option<String>,
     pub laterality: Option<ImageLaterality>,
     /// Millimetres between rows and between columns.
     pub spacing: Option<[f64; 2]>,
@@ -102,13 +106,14 @@ const WINDOW: [Tag; 3] = [tags::WINDOW_CENTER, tags::WINDOW_WIDTH, tags::VOILUT_
 const DISPLAY_SEQUENCES: [Tag; 2] = [tags::MODALITY_LUT_SEQUENCE, tags::VOILUT_SEQUENCE];
 
 /// What is read besides.
-const FACTS: [Tag; 17] = [
+const FACTS: [Tag; 18] = [
     tags::SPECIFIC_CHARACTER_SET,
     tags::TIMEZONE_OFFSET_FROM_UTC,
     tags::SOP_CLASS_UID,
     tags::SOP_INSTANCE_UID,
     tags::SERIES_INSTANCE_UID,
     tags::MODALITY,
+    tags::BODY_PART_EXAMINED,
     tags::LATERALITY,
     tags::IMAGE_LATERALITY,
     tags::ROWS,
@@ -132,8 +137,8 @@ impl Source {
     /// Reads it from the bytes of a DICOM image, up to its pixels.
     ///
     /// # Errors
-    /// When the file is not DICOM, is damaged, lacks the UIDs or the size that every image has, holds a value longer than the standard
-    /// allows any, or text that its character set does not explain. No error quotes a value.
+    /// When the file is not DICOM, is damaged, lacks the UIDs or the size that every image has, holds a value longer than
+    /// the standard allows any, or text that its character set does not explain. No error quotes a value.
     ///
     /// # Departures
     /// As [`read`](crate::read): a file without preamble or file meta information will do.
@@ -206,24 +211,48 @@ fn modality_lut(item: &Item, charset: &Charset) -> Result<Object, Error> {
 }
 
 /// The item of a Softcopy VOI LUT Sequence: the image's table, which comes first as in our own display, or its window.
+///
+/// Of several, each is the first: they are alternatives, and that is the one that was displayed.
 fn voi_lut(item: &Item, charset: &Charset) -> Result<Option<Object>, Error> {
-    if !item.items(tags::VOILUT_SEQUENCE).is_empty() {
-        return Object::copied(&item.only(&[], &[tags::VOILUT_SEQUENCE]), charset).map(Some);
+    if let Some(table) = item.items(tags::VOILUT_SEQUENCE).first() {
+        return Ok(Some(Object::new().item(tags::VOILUT_SEQUENCE, Object::copied(table, charset)?)));
     }
-    let (centers, widths) = (item.decimals(tags::WINDOW_CENTER), item.decimals(tags::WINDOW_WIDTH));
-    if centers.is_empty() || centers.len() != widths.len() {
+    if item.decimal(tags::WINDOW_CENTER).zip(item.decimal(tags::WINDOW_WIDTH)).is_none() {
         return Ok(None);
     }
-    Object::copied(&item.only(&WINDOW, &[]), charset).map(Some)
+    let first = |object: Object, tag: Tag| match item.term(tag).as_deref().and_then(|text| text.split('\\').next()) {
+        Some(text) => object.text(tag, text.trim()),
+        None => object,
+    };
+    Ok(Some(WINDOW.into_iter().fold(Object::new(), first)))
 }
 
 fn check_lengths(item: &Item) -> Result<(), Error> {
-    let longest = item.values().map(|(_, element)| element.bytes.len()).max().unwrap_or(0);
-    if longest <= MAX_VALUE_BYTES {
-        return Ok(());
+    let longest = longest(item);
+    if longest > MAX_VALUE_BYTES {
+        let found = format!("{longest} bytes");
+        return Err(Error::Invalid {
+            name: "a value about patient or study",
+            expected: "of at most 4096 bytes",
+            found,
+        });
     }
-    let found = format!("{longest} bytes");
-    Err(Error::Invalid { name: "a value about patient or study", expected: "of at most 4096 bytes", found })
+    let nested = item.sequences().flat_map(|(_, items)| items).map(longest_below).max().unwrap_or(0);
+    if nested > MAX_NESTED_BYTES {
+        let found = format!("{nested} bytes");
+        return Err(Error::Invalid { name: "a value in a sequence", expected: "of at most 131072 bytes", found });
+    }
+    Ok(())
+}
+
+fn longest(item: &Item) -> usize {
+    item.values().map(|(_, element)| element.bytes.len()).max().unwrap_or(0)
+}
+
+/// Of an item and of all below it, whose depth is bounded.
+fn longest_below(item: &Item) -> usize {
+    let below = item.sequences().flat_map(|(_, items)| items).map(longest_below).max().unwrap_or(0);
+    below.max(longest(item))
 }
 
 fn is_offset(text: &str) -> bool {
@@ -267,6 +296,7 @@ impl ImageFacts {
             rows: size(tags::ROWS, "Rows")?,
             frames: item.decimal(tags::NUMBER_OF_FRAMES).map_or(1, |frames| frames as u32),
             modality: item.term(tags::MODALITY).and_then(|text| known_modality(&text)),
+            body_part: item.term(tags::BODY_PART_EXAMINED).and_then(|text| known_body_part(&text)),
             laterality: match laterality.as_deref() {
                 Some("L") => Some(ImageLaterality::Left),
                 Some("R") => Some(ImageLaterality::Right),

@@ -1,7 +1,7 @@
 //! [`Item`]: a data set with its sequences, as raw bytes.
 //!
-//! Where the image reader keeps a handful of elements, a report is a tree, and a derived object repeats whole sequences. The tree is
-//! built with a stack of its own instead of recursion, so that nesting costs no call stack.
+//! Where the image reader keeps a handful of elements, a report is a tree, and a derived object repeats whole sequences. The
+//! tree is built with a stack of its own instead of recursion, so that nesting costs no call stack.
 
 use std::collections::BTreeMap;
 

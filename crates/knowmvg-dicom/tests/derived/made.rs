@@ -63,9 +63,11 @@ impl<'a> Phrase<'a> {
             |(corners, confidence)| json!({"box": corners, "confidence": confidence, "spread": [1.0, 1.0, 1.0, 1.0]}),
         );
         json!({
-            "phrase": {"text": self.text, "span": [0, 1]}, "assertion": self.assertion, "finding": self.finding, "side": self.side,
+            "phrase": {"text": self.text, "span": [0, 1]}, "assertion": self.assertion, "finding": self.finding,
+            "side": self.side,
             "presence": 0.25, "boxes": boxes.collect::<Vec<_>>(),
-            "evidence": {"knowledge": places.collect::<Vec<_>>(), "prior_box": null, "prior_source": "3 boxes of it", "support": "image",
+            "evidence": {"knowledge": places.collect::<Vec<_>>(), "prior_box": null,
+                         "prior_source": "3 boxes of it", "support": "image",
                          "attention_in_box": null, "knowledge_gate": null},
         })
     }

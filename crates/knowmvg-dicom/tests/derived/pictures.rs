@@ -59,6 +59,9 @@ fn a_presentation_state_keeps_the_display_of_the_image() {
     // Pixels are 0.139 mm high and 0.145 mm wide.
     assert_has(&plain, 0x0070_0102, "IS", b"9586\\10000");
     assert_has(&plain, 0x0070_0053, "SL", &[SIDE as i32, SIDE as i32].map(i32::to_le_bytes).concat());
+    let two = state(&image().text(0x0028_1050, "DS", "2000\\40").text(0x0028_1051, "DS", "3000\\80"));
+    assert_has(&two, 0x0028_1050, "DS", b"2000");
+    assert_has(&two, 0x0028_1051, "DS", b"3000");
     let inverted = state(&image().photometric("MONOCHROME1"));
     assert_has(&inverted, 0x2050_0020, "CS", b"INVERSE ");
     let without = state(&image().text(0x0028_1050, "DS", ""));

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, patient, request, run, small_image};
+use crate::client::{Answer, Client, patient, request, run, sample_image, small_image};
 use crate::form::Form;
 
 const REPORT: &str = "There is a mass in the right mid zone. Left effusion. No pneumothorax.";
@@ -43,7 +43,8 @@ fn the_answer_has_the_boxes_that_are_left_in_the_form_that_is_asked_for() {
         assert_eq!(added.len(), value["findings"][0]["boxes"].as_array().unwrap().len());
         assert_eq!(added.last().unwrap()["box"], json!([20.0, 20.0, 40.0, 34.0]));
         assert_eq!(json["findings"][1]["boxes"][0]["box"], json!([1.0, 2.0, 11.5, 12.0]));
-        assert_eq!(json["findings"][1]["boxes"][0]["confidence"], 1.0);
+        assert_eq!(json["findings"][1]["boxes"][0]["by_person"], true);
+        assert!(value["findings"][1]["boxes"][0]["by_person"].is_null());
         let warning = json["warnings"].as_array().unwrap().last().unwrap().as_str().unwrap();
         assert!(warning.contains("1 rejected and left out, 1 moved, 1 drawn"), "{warning}");
         assert!(json["review"].is_null());
@@ -55,7 +56,35 @@ fn the_answer_has_the_boxes_that_are_left_in_the_form_that_is_asked_for() {
         assert!(png.body.starts_with(b"\x89PNG"));
         let svg = export(&client, &path, &value, "image/svg+xml").await.with_status(200);
         assert!(svg.body.starts_with(b"<svg"));
+        assert!(String::from_utf8_lossy(&svg.body).contains("Placed by a person"));
+        assert_eq!(
+            export(&client, &path, &value, "application/dicom").await.with_status(406).problem(),
+            "no-dicom-form"
+        );
         assert_eq!(export(&client, &path, &value, "text/html").await.with_status(406).problem(), "not-acceptable");
+    });
+}
+
+#[test]
+fn a_structured_report_of_a_review_tells_a_persons_boxes_from_the_models() {
+    run(async {
+        let client = Client::new(patient());
+        let form = Form::new().file("image", "", &sample_image());
+        let path = client.post_form("/v1/sessions", form).await.with_status(201).header("location").to_owned();
+        let words = json!({"phrases": ["mass in the left mid zone", "cardiomegaly"]});
+        let mut value = client.post_json(&format!("{path}/ground"), &words).await.with_status(200).json();
+        let moved =
+            json!({"finding": 0, "box": 0, "decision": "edited", "edited_box": [10, 20, 300, 400], "time": null});
+        value["review"] = json!({"review_version": "1.0", "exported_at": "", "boxes": [moved]});
+        let answer = export(&client, &path, &value, "application/dicom").await.with_status(200);
+        let groups = knowmvg_dicom::sr::read(&answer.body).unwrap();
+        let of = |finding: &str| {
+            groups.iter().find(|group| group.finding.as_ref().is_some_and(|code| code.value == finding)).unwrap()
+        };
+        assert_eq!(of("pulmonary_mass").boxes[0].xyxy(), [10.0, 20.0, 300.0, 400.0]);
+        assert_eq!(of("pulmonary_mass").confidence, None);
+        assert!(groups.iter().any(|group| group.confidence.is_some()), "the model's box keeps its confidence");
+        assert!(answer.body.windows(22).any(|part| part == b"box placed by a person"));
     });
 }
 
@@ -87,6 +116,10 @@ fn what_does_not_fit_is_refused_and_not_repeated() {
             ("/findings/0/finding", json!("CANARY")),
             ("/findings/0/boxes/0/box", json!([0, 0, 41, 5])),
             ("/findings/0/boxes/0/confidence", json!(2)),
+            (
+                "/findings/0/boxes/0",
+                json!({"box": [0, 0, 5, 5], "confidence": 1, "spread": [0, 0, 0, 0], "by_person": true}),
+            ),
             ("/review/boxes/0/finding", json!(7)),
             ("/review/boxes/0/box", json!(7)),
             ("/review/boxes/1/edited_box", json!([-1, 0, 5, 5])),

@@ -95,8 +95,63 @@ fn a_result_comes_in_the_form_that_is_asked_for() {
         let svg = ask("text/html;q=0.9, image/svg+xml;q=0.5").await.with_status(200);
         assert!(svg.body.starts_with(b"<svg") && String::from_utf8_lossy(&svg.body).contains("data:image/png;base64,"));
 
-        for accept in ["text/html", "application/dicom", "application/fhir+json"] {
+        let dicom = ask("application/dicom").await.with_status(200);
+        assert_eq!(dicom.header("content-type"), "application/dicom");
+        let groups = knowmvg_dicom::sr::read(&dicom.body).unwrap();
+        assert_eq!(groups.iter().map(|group| group.boxes.len()).sum::<usize>(), boxes);
+        assert!((groups[0].boxes[0].xyxy()[0] - corner(0)).abs() < 1e-3);
+
+        for accept in ["text/html", "application/dicom+xml", "application/fhir+json"] {
             assert_eq!(ask(accept).await.with_status(406).problem(), "not-acceptable");
         }
+    });
+}
+
+/// Asks for a structured report.
+async fn ask_for_dicom(client: &Client, method: &str, path: &str, body: Vec<u8>) -> crate::client::Answer {
+    let request =
+        request(method, path).header("content-type", Form::content_type()).header("accept", "application/dicom");
+    client.send(request.body(Body::from(body)).unwrap()).await
+}
+
+#[test]
+fn a_dicom_file_gets_a_report_of_its_own_patient_at_once_and_from_a_job() {
+    run(async {
+        let client = Client::new(patient());
+        let form = || Form::new().file("image", "", &sample_image()).text("phrase", "mass in the left mid zone");
+        let direct = ask_for_dicom(&client, "POST", "/v1/ground", form().whole()).await.with_status(200);
+        let job = client.post_form("/v1/jobs", form()).await.with_status(202).header("location").to_owned();
+        client.get(&format!("{job}/events")).await.with_status(200);
+        let kept = ask_for_dicom(&client, "GET", &format!("{job}/result"), Vec::new()).await.with_status(200);
+        for answer in [direct, kept] {
+            assert!(answer.body.windows(21).any(|part| part == b"CompressedSamples^RG1"));
+            let groups = knowmvg_dicom::sr::read(&answer.body).unwrap();
+            assert_eq!(groups[0].finding.as_ref().unwrap().value, "pulmonary_mass");
+        }
+    });
+}
+
+#[test]
+fn what_was_not_sent_as_a_whole_dicom_file_has_no_dicom_result() {
+    run(async {
+        let client = Client::new(patient());
+        let picture = crate::client::bytes("docs/overlay.png");
+        // The small image names no study.
+        for image in [picture, crate::client::small_image()] {
+            let image_form = || Form::new().file("image", "", &image);
+            let form = image_form().text("phrase", "mass").whole();
+            let direct = ask_for_dicom(&client, "POST", "/v1/ground", form).await.with_status(406);
+            let session = client.post_form("/v1/sessions", image_form()).await.with_status(201);
+            let path = format!("{}/ground", session.header("location"));
+            let words = Form::new().text("phrase", "mass").whole();
+            let asked = ask_for_dicom(&client, "POST", &path, words).await.with_status(406);
+            for problem in [direct, asked] {
+                assert_eq!(problem.problem(), "no-dicom-form");
+                assert!(!String::from_utf8_lossy(&problem.body).contains("CANARY"));
+            }
+        }
+        let denied = Form::new().file("image", "", &sample_image()).text("report", "No pneumothorax.").whole();
+        let denied = ask_for_dicom(&client, "POST", "/v1/ground", denied).await.with_status(422);
+        assert_eq!(denied.problem(), "no-boxes");
     });
 }

@@ -119,6 +119,7 @@ fn has_type(value: &Value, name: &Value) -> bool {
         Some("string") => value.is_string(),
         Some("number") => value.is_number(),
         Some("integer") => value.is_u64() || value.is_i64(),
+        Some("boolean") => value.is_boolean(),
         Some("null") => value.is_null(),
         other => panic!("unexpected type {other:?} in the schema"),
     }
@@ -162,14 +163,16 @@ fn phrase(assertion: Assertion, side: Option<Side>, evidence: Evidence) -> Groun
         box_in_image: Box2::from_xyxy([1.0, 2.0, 3.0, 4.0]).unwrap(),
         confidence: 0.5,
         spread: [0.0, 1.0, 2.5, 3.0],
+        by_person: false,
     };
+    let placed = ScoredBox { by_person: evidence.support == Support::Prior, ..scored.clone() };
     GroundedPhrase {
         phrase: PhraseText { text: "small left effusion".into(), span: side.map(|_| Range2(3, 22)) },
         assertion,
         finding: side.map(|_| "pleural effusion".into()),
         side,
         presence: side.map(|_| 0.75),
-        boxes: if evidence.support == Support::None { vec![] } else { vec![scored.clone(), scored] },
+        boxes: if evidence.support == Support::None { vec![] } else { vec![scored, placed] },
         evidence,
     }
 }

@@ -74,8 +74,8 @@ pub struct Options {
 
 /// Writes the boxes of a grounding as a DICOM file.
 ///
-/// The same source, grounding and options give the same bytes. UIDs do not depend on the time, so a report that is made again has the
-/// SOP Instance UID that it had.
+/// The same source, grounding and options give the same bytes. UIDs do not depend on the time, so a report that is made again
+/// has the SOP Instance UID that it had.
 ///
 /// # Errors
 /// When no phrase has a box, or the grounding is of an image of another size.

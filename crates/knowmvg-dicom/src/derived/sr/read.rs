@@ -52,8 +52,8 @@ pub struct ReadSite {
 /// Reads the groups of a Measurement Report (TID 1500) that hold regions on an image, whoever wrote it.
 ///
 /// # Errors
-/// When the file is not DICOM, is damaged, is no structured report, or holds text that its character set does not explain. No error
-/// quotes a value.
+/// When the file is not DICOM, is damaged, is no structured report, or holds text that its character set does not explain.
+/// No error quotes a value.
 ///
 /// # Source
 /// PS3.16 TID 1410 and TID 300; PS3.3 §C.18.6.1.2 for the graphic types.
