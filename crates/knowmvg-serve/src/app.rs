@@ -20,7 +20,7 @@ use crate::pool::Pool;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use crate::sessions::Encoded;
 use crate::store::{Store, WhenFull};
-use crate::{ground, guard, health, inference, jobs, page, sessions};
+use crate::{export, ground, guard, health, inference, jobs, layers, page, sessions};
 
 /// The server without its socket: a model, what is kept between requests, and the routes to it.
 #[derive(Clone)]
@@ -62,6 +62,8 @@ fn routes() -> Vec<Route> {
         route(Access::Token, "DELETE", "/v1/sessions/{id}", delete(sessions::delete)),
         route(Access::Token, "GET", "/v1/sessions/{id}/image", get(sessions::image)),
         route(Access::Token, "POST", "/v1/sessions/{id}/ground", post(sessions::ground)),
+        route(Access::Token, "POST", "/v1/sessions/{id}/layers/{layer}/{finding}", post(layers::layer)),
+        route(Access::Token, "POST", "/v1/sessions/{id}/export", post(export::export)),
         route(Access::Token, "POST", "/v1/jobs", post(jobs::create)),
         route(Access::Token, "GET", "/v1/jobs/{id}", get(jobs::show)),
         route(Access::Token, "DELETE", "/v1/jobs/{id}", delete(jobs::delete)),

@@ -45,7 +45,9 @@ struct Annotation<'g> {
     area: f64,
     iscrowd: u8,
     segmentation: [(); 0],
-    score: f64,
+    /// Missing if a person put the box there: nothing was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
     phrase: &'g str,
 }
 
@@ -88,7 +90,7 @@ fn annotation<'g>(id: usize, category_id: usize, phrase: &'g GroundedPhrase, fou
         area: found.box_in_image.area(),
         iscrowd: 0,
         segmentation: [],
-        score: found.confidence,
+        score: (!found.by_person).then_some(found.confidence),
         phrase: &phrase.phrase.text,
     }
 }

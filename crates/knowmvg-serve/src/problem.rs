@@ -57,6 +57,10 @@ kinds! {
         "send UTF-8 within the limits that docs/serve.md states";
     NOTHING_ASKED: UNPROCESSABLE_ENTITY, "nothing-asked", "There is nothing to look for",
         "send a report, or at least one phrase";
+    UNFIT_REVIEW: UNPROCESSABLE_ENTITY, "unfit-review", "The review does not fit",
+        "send the JSON that the page downloads as reviewed, for the image of this session; /review.schema.json describes it";
+    NO_LAYER: UNPROCESSABLE_ENTITY, "no-layer", "There is no such layer for this finding",
+        "ask for another layer, or for a finding that the report does not deny and that has a place on the image";
     NO_BOXES: UNPROCESSABLE_ENTITY, "no-boxes", "There is no box to report",
         "accept application/json, which lists the phrases without a box too";
     UNDRAWABLE: UNPROCESSABLE_ENTITY, "undrawable", "The result cannot be drawn",

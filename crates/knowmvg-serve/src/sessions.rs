@@ -28,12 +28,12 @@ const SHOWN_SIDE: u32 = 2_048;
 
 /// An encoded image.
 pub(crate) struct Encoded {
-    session: Session<'static>,
-    film: Film,
+    pub session: Session<'static>,
+    pub film: Film,
     /// Whoever asks next may want it as DICOM.
-    origin: Origin,
+    pub origin: Origin,
     /// The grounding of no words: image, anatomy and warnings.
-    empty: Grounding,
+    pub empty: Grounding,
 }
 
 impl Held for Encoded {
@@ -104,7 +104,8 @@ pub(crate) async fn delete(State(app): State<App>, Id(id): Id) -> Result<StatusC
     app.sessions().remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(gone)
 }
 
-fn find(app: &App, id: &str) -> Result<Arc<Encoded>, Problem> {
+/// The session of an id.
+pub(crate) fn find(app: &App, id: &str) -> Result<Arc<Encoded>, Problem> {
     app.sessions().get(id, Instant::now()).ok_or_else(gone)
 }
 

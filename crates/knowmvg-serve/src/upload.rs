@@ -58,15 +58,15 @@ pub(crate) async fn receive(request: Request, limits: &Limits) -> Result<Upload,
 ///
 /// # Errors
 /// When it is too large, too slow, or cannot be parsed.
-pub(crate) async fn receive_json(
+pub(crate) async fn receive_json<T: Send + 'static>(
     request: Request,
     limits: &Limits,
-    parse: fn(&[u8]) -> Result<Upload, Problem>,
-) -> Result<Upload, Problem> {
+    parse: fn(&[u8]) -> Result<T, Problem>,
+) -> Result<T, Problem> {
     in_time(limits, read_json(request, parse)).await
 }
 
-async fn in_time(limits: &Limits, read: impl Future<Output = Result<Upload, Problem>>) -> Result<Upload, Problem> {
+async fn in_time<T>(limits: &Limits, read: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     let late = |_| Problem::new(&UPLOAD_TIMED_OUT, "expected the whole body within the time-out of the server");
     timeout(limits.timeout, read).await.map_err(late)?
 }
@@ -129,7 +129,7 @@ struct Json {
     phrases: Vec<String>,
 }
 
-async fn read_json(request: Request, parse: fn(&[u8]) -> Result<Upload, Problem>) -> Result<Upload, Problem> {
+async fn read_json<T: Send + 'static>(request: Request, parse: fn(&[u8]) -> Result<T, Problem>) -> Result<T, Problem> {
     let body = Bytes::from_request(request, &()).await.map_err(|rejection| {
         let is_large = axum::response::IntoResponse::into_response(rejection).status() == StatusCode::PAYLOAD_TOO_LARGE;
         if is_large { too_large() } else { Problem::new(&BAD_REQUEST, "expected a complete body") }

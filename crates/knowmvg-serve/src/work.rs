@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use knowmvg::ask::{asked, report_warnings};
-use knowmvg::grounder::{Passed, Session};
+use knowmvg::grounder::{Explanation, Passed, Session};
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
 
 use crate::app::App;
 use crate::metrics::Stage;
 use crate::pool::Cancel;
-use crate::problem::{INTERNAL, Problem, TIMED_OUT, UNREADABLE_IMAGE};
+use crate::problem::{INTERNAL, NO_LAYER, NOT_FOUND, Problem, TIMED_OUT, UNREADABLE_IMAGE};
 use crate::upload::Words;
 
 impl App {
@@ -52,6 +52,30 @@ impl App {
         grounding.warnings.extend(report_warnings(words.report.as_deref(), &grounding));
         self.metrics().took(Stage::Ground, start.elapsed());
         Ok(grounding)
+    }
+}
+
+impl App {
+    /// What guided one of the findings that the words have, counted from 0.
+    ///
+    /// # Errors
+    /// When there is no such finding, or it is not looked for.
+    pub(crate) fn explain(
+        &self,
+        session: &Session<'static>,
+        words: &Words,
+        finding: usize,
+    ) -> Result<Explanation, Problem> {
+        let start = Instant::now();
+        let asked = asked(words.report.as_deref(), &words.phrases);
+        let count = asked.len();
+        let phrase = asked.get(finding);
+        let phrase = phrase.ok_or_else(|| {
+            Problem::new(&NOT_FOUND, format!("expected the number of one of {count} findings, counted from 0"))
+        })?;
+        let explanation = session.explain(phrase);
+        self.metrics().took(Stage::Ground, start.elapsed());
+        explanation.ok_or_else(|| Problem::new(&NO_LAYER, "expected a finding that is looked for"))
     }
 }
 

@@ -17,11 +17,11 @@ export function useToken(secret) {
   token = secret;
 }
 
-async function call(method, path, { body, accept = "application/json" } = {}) {
+async function call(method, path, { body, accept = "application/json", signal } = {}) {
   const headers = { accept };
   if (token) headers.authorization = `Bearer ${token}`;
   if (typeof body === "string") headers["content-type"] = "application/json";
-  const response = await fetch(path, { method, headers, body, cache: "no-store" });
+  const response = await fetch(path, { method, headers, body, signal, cache: "no-store" });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new Refusal(response.status, problem);
@@ -43,9 +43,20 @@ export async function ground(session, words) {
   return (await call("POST", `/v1/sessions/${session}/ground`, { body: JSON.stringify(words) })).json();
 }
 
-export async function overlay(session, words) {
-  const asked = { body: JSON.stringify(words), accept: "image/png" };
-  return (await call("POST", `/v1/sessions/${session}/ground`, asked)).blob();
+/** The result in another form: `image/png`, `application/dicom`. */
+export async function groundAs(session, words, accept) {
+  return (await call("POST", `/v1/sessions/${session}/ground`, { body: JSON.stringify(words), accept })).blob();
+}
+
+/** What a review leaves of its findings, in another form. */
+export async function exportReviewed(session, file, accept) {
+  return (await call("POST", `/v1/sessions/${session}/export`, { body: JSON.stringify(file), accept })).blob();
+}
+
+/** A map of one of the findings of these words, as a picture with alpha. */
+export async function layer(session, words, kind, finding, signal) {
+  const asked = { body: JSON.stringify(words), accept: "image/png", signal };
+  return (await call("POST", `/v1/sessions/${session}/layers/${kind}/${finding}`, asked)).blob();
 }
 
 /** The image leaves the server's memory; `keepalive` lets that happen while the page closes. */

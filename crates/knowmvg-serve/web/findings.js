@@ -1,4 +1,6 @@
-// The list of findings: what was asked, how sure the answer is, and why it is there.
+// The list of findings: what was asked, how sure the answer is, why it is there, and what a person decided.
+
+import { DECISIONS, decision, markName } from "./review.js";
 
 // Okabe and Ito's colours, which people with any common colour vision tell apart.
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#3d9be0"];
@@ -8,11 +10,6 @@ const NEUTRAL = "#9aa6b1";
 export function tints(findings) {
   let next = 0;
   return findings.map((finding) => (finding.boxes.length ? COLOURS[next++ % COLOURS.length] : NEUTRAL));
-}
-
-/** `3`, or `3a` and `3b` for a finding with several boxes, as on the downloaded picture. */
-export function boxName(index, nth, count) {
-  return count === 1 ? `${index + 1}` : `${index + 1}${String.fromCharCode(97 + nth)}`;
 }
 
 export const percent = (share) => `${Math.round(share * 100)} %`;
@@ -45,11 +42,53 @@ function measure(name, value) {
   return [make("span", "", name), meter, make("span", "", percent(value))];
 }
 
-function measures(finding, index) {
-  const count = finding.boxes.length;
-  const rows = finding.boxes.map((box, nth) => measure(count === 1 ? "box fits" : `box ${boxName(index, nth, count)} fits`, box.confidence));
-  if (typeof finding.presence === "number") rows.push(measure("image shows it", finding.presence));
-  return rows.length ? make("div", "measures", ...rows.flat()) : null;
+/** `key` finds the button again after its row was made anew. */
+function actButton(key, sign, label, act, className = "") {
+  const button = make("button", className, sign);
+  Object.assign(button, { type: "button", title: label });
+  button.setAttribute("aria-label", label);
+  button.dataset.key = key;
+  button.addEventListener("click", (event) => {
+    event.stopPropagation();
+    act();
+  });
+  return button;
+}
+
+/** The buttons that decide about a box. */
+function deciders({ finding, index, nth, name, state, acts }) {
+  const of = `box ${name}: ${finding.phrase.text}`;
+  if (state === "added") return [actButton(`remove-${nth}`, "✕", `Remove ${of}`, () => acts.remove(index, nth))];
+  const accept = actButton(`accept-${nth}`, "✓", `Accept ${of}`, () => acts.accept(index, nth));
+  const reject = actButton(`reject-${nth}`, "✕", `Reject ${of}`, () => acts.reject(index, nth));
+  accept.setAttribute("aria-pressed", `${state === "accepted" || state === "edited"}`);
+  reject.setAttribute("aria-pressed", `${state === "rejected"}`);
+  return [accept, reject];
+}
+
+function markRow(finding, index, marks, nth, acts) {
+  const mark = marks[nth];
+  const [state, name] = [decision(mark), markName(index, marks, nth)];
+  const row = make("div", `mark ${state}`);
+  // What was measured is the model's box, wherever a person has put it.
+  const whose = mark.edited ? "model's box" : "box";
+  const label = marks.length === 1 && mark.original ? `${whose} fits` : mark.original ? `${whose} ${name} fits` : `box ${name}`;
+  if (mark.original) row.append(...measure(label, mark.original.confidence));
+  else row.append(make("span", "", label), make("span", "drawn", "without a confidence"));
+  row.append(make("span", "decide", ...deciders({ finding, index, nth, name, state, acts })));
+  if (state === "undecided") return row;
+  const words = make("span", "state", make("span", "chip", DECISIONS[state]));
+  if (mark.original && mark.edited) {
+    words.append(actButton(`restore-${nth}`, "Back to the model's box", `Back to the model's box ${name}`, () => acts.restore(index, nth), "link"));
+  }
+  row.append(words);
+  return row;
+}
+
+function measures(finding, index, marks, acts) {
+  const rows = marks.map((_, nth) => markRow(finding, index, marks, nth, acts));
+  if (typeof finding.presence === "number") rows.push(make("div", "mark", ...measure("image shows it", finding.presence)));
+  return make("div", "measures", ...rows);
 }
 
 function evidence(finding) {
@@ -64,16 +103,16 @@ function evidence(finding) {
   return make("details", "", make("summary", "", "Why there"), list);
 }
 
-function card(finding, index, tint, linked) {
+function card(finding, index, tint, { linked, review, acts }) {
   const badge = make("span", "badge", `${index + 1}`);
   const button = make("button", "", badge, make("span", "words", finding.phrase.text), make("span", "tags", tags(finding)));
   button.type = "button";
   const item = make("li", `finding ${finding.assertion}`, button);
   item.style.setProperty("--tint", tint);
   item.style.setProperty("--tint-ink", isLight(tint) ? "#000" : "#fff");
-  const numbers = measures(finding, index);
-  if (numbers) item.append(numbers);
-  item.append(evidence(finding));
+  // What the report denies has no box; who sees it nevertheless can look for it in words.
+  const draw = finding.assertion === "absent" ? [] : [actButton("draw", "Draw a box", `Draw a box for ${index + 1}: ${finding.phrase.text}`, () => acts.draw(index), "link")];
+  item.append(measures(finding, index, review.marks[index], acts), make("div", "foot", evidence(finding), ...draw));
   linked(item, [index], button);
   return item;
 }
@@ -84,7 +123,19 @@ export function isLight(hex) {
   return 0.299 * red + 0.587 * green + 0.114 * blue > 110;
 }
 
-/** Fills the list; `linked(node, indices, control)` makes an item follow the selection. */
-export function showFindings(list, findings, colours, linked) {
-  list.replaceChildren(...findings.map((finding, index) => card(finding, index, colours[index], linked)));
+/**
+ * Fills the list; `linked(node, indices, control)` makes an item follow the selection, `acts` has what a person can decide.
+ */
+export function showFindings(list, findings, colours, shared) {
+  list.replaceChildren(...findings.map((finding, index) => card(finding, index, colours[index], shared)));
+}
+
+/** Shows the boxes of one finding as they are now; a button that had the focus keeps it, or gives it to the finding. */
+export function updateMarks(list, findings, index, { review, acts }) {
+  const item = list.children[index];
+  const old = item.querySelector(".measures");
+  const key = old.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const fresh = measures(findings[index], index, review.marks[index], acts);
+  old.replaceWith(fresh);
+  if (key) (fresh.querySelector(`[data-key="${key}"]`) ?? item.querySelector("button")).focus();
 }

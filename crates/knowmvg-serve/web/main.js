@@ -1,8 +1,12 @@
 // The page: an image and a report in, findings out, and one selection that report, list and boxes share.
 
-import { closeSession, ground, openSession, overlay, Refusal, sample, shownImage, useToken } from "./api.js";
-import { showFindings, tints } from "./findings.js";
+import { closeSession, exportReviewed, ground, groundAs, layer, openSession, Refusal, sample, shownImage, useToken } from "./api.js";
+import { Editor } from "./editor.js";
+import { coco, reviewed } from "./exports.js";
+import { showFindings, tints, updateMarks } from "./findings.js";
+import { Layers } from "./layers.js";
 import { showReport } from "./report.js";
+import { bounds, DECISIONS, decision, markName, Review } from "./review.js";
 import { Viewer } from "./viewer.js";
 
 const $ = (id) => document.getElementById(id);
@@ -17,6 +21,20 @@ const viewer = new Viewer({
 
 /** `image` is kept so that a session that ended can be opened again. */
 const state = { image: null, session: null, report: "", phrases: [], grounding: null, selected: null };
+
+const review = new Review();
+
+const layers = new Layers({
+  picture: $("layer"),
+  legend: $("legend"),
+  bar: $("legend-bar"),
+  text: $("legend-text"),
+  caution: $("legend-caution"),
+  load: (kind, index, signal) => inSession((id) => layer(id, words(), kind, index, signal)),
+});
+
+/** What was asked, in the order of the findings. */
+const words = () => ({ phrases: state.phrases, ...(state.report && { report: state.report }) });
 
 // -- telling -------------------------------------------------------------------------------------
 
@@ -47,10 +65,14 @@ const counted = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 // -- image ---------------------------------------------------------------------------------------
 
 async function open(image, report) {
+  const question = "What you decided on this image was not downloaded. Open another one all the same?";
+  if (!review.isSaved && !window.confirm(question)) return;
   if (report !== undefined) $("report").value = report;
   const opened = await during("Reading the radiograph …", () => start(image));
   if (!opened) return;
   clearResults();
+  viewer.showBoxes([], [], opened.anatomy, review, linked);
+  offerDicom();
   $("empty").hidden = true;
   $("toolbar").hidden = false;
   $("phrase-form").hidden = false;
@@ -65,7 +87,6 @@ async function start(image) {
   if (state.session) closeSession(state.session.id);
   Object.assign(state, { image, session });
   await viewer.show(picture, session.image);
-  viewer.showBoxes([], [], session.anatomy, linked);
   return session;
 }
 
@@ -86,8 +107,8 @@ async function groundReport() {
   const report = $("report").value;
   if (!report.trim()) return tell("Paste a report first.", "error");
   if (!state.session) return tell("Choose a radiograph first.", "error");
-  const words = { report, phrases: state.phrases };
-  const grounding = await during("Looking for what the report says …", () => inSession((id) => ground(id, words)));
+  const asked = { report, phrases: state.phrases };
+  const grounding = await during("Looking for what the report says …", () => inSession((id) => ground(id, asked)));
   if (!grounding) return;
   Object.assign(state, { report, grounding });
   show();
@@ -108,28 +129,39 @@ function show() {
   const { findings } = grounding;
   const colours = tints(findings);
   links.clear();
+  layers.clear();
+  editor.choose(null);
+  editor.stopDrawing();
+  const lost = review.follow(findings);
   if (report) {
     showReport($("marked-text"), report, findings, colours, linked);
     $("report-form").hidden = true;
     $("marked").hidden = false;
   }
-  showFindings($("findings"), findings, colours, linked);
-  viewer.showBoxes(findings, colours, grounding.anatomy, linked);
+  showFindings($("findings"), findings, colours, { linked, review, acts });
+  viewer.showBoxes(findings, colours, grounding.anatomy, review, linked);
   applyLayers();
   $("warnings").replaceChildren(...grounding.warnings.map((text) => Object.assign(document.createElement("li"), { textContent: capital(text) })));
   const { model } = grounding;
   $("provenance").textContent = `${model.name} ${model.version}, knowledge ${model.knowledge}, weights ${model.sha256.slice(0, 12)}`;
   $("results").hidden = false;
   select(null);
+  summarize();
   const boxes = findings.reduce((sum, finding) => sum + finding.boxes.length, 0);
   const summary = `${counted(findings.length, "finding", "findings")}, ${counted(boxes, "box", "boxes")}`;
-  $("canvas").setAttribute("aria-label", `Radiograph with ${counted(boxes, "box", "boxes")}; the list of findings says the same in words`);
-  tell(`${summary}.`);
+  const gone = lost ? ` ${counted(lost, "decision", "decisions")} belonged to what is no longer there.` : "";
+  tell(`${summary}.${gone}`);
 }
 
 function clearResults() {
   Object.assign(state, { report: "", phrases: [], grounding: null, selected: null });
   links.clear();
+  review.clear();
+  layers.clear();
+  editor.choose(null);
+  editor.stopDrawing();
+  setEditing(false);
+  summarize();
   $("results").hidden = true;
   editReport();
 }
@@ -138,6 +170,126 @@ function editReport() {
   $("marked").hidden = true;
   $("report-form").hidden = false;
 }
+
+// -- review --------------------------------------------------------------------------------------
+
+const editor = new Editor(viewer, {
+  boxOf: (index, nth) => bounds(review.get(index, nth)),
+  onedit(index, nth, box, kind) {
+    if (!review.edit(index, nth, box, kind)) return viewer.update(index, nth);
+    changed(index, nth);
+  },
+  ondraw(index, box) {
+    const nth = review.add(index, box);
+    setEditing(true);
+    redraw(index, nth);
+    tellBox(index, nth);
+  },
+  onchoose(index, nth) {
+    editor.choose(index, nth);
+    if (state.selected !== index) select(index);
+  },
+  onstop: (text) => tell(text),
+});
+
+/** What a person can do to a box, from the list. */
+const acts = {
+  accept: (index, nth) => (review.accept(index, nth), changed(index, nth)),
+  reject: (index, nth) => (review.reject(index, nth), changed(index, nth)),
+  restore: (index, nth) => (review.restore(index, nth), changed(index, nth)),
+  remove(index, nth) {
+    const name = markName(index, review.marks[index], nth);
+    review.remove(index, nth);
+    redraw(index, null);
+    tell(`Box ${name} is removed.`);
+  },
+  draw(index) {
+    select(index);
+    editor.draw(index);
+    $("stage").focus({ preventScroll: true });
+    $("stage").scrollIntoView({ block: "nearest" });
+    tell(`Drag over the place of “${state.grounding.findings[index].phrase.text}” on the radiograph, or press Enter for a box that arrows move. Escape leaves it.`);
+  },
+};
+
+/** Shows one box as it is now, everywhere. */
+function changed(index, nth) {
+  viewer.update(index, nth);
+  updateMarks($("findings"), state.grounding.findings, index, { review, acts });
+  summarize();
+  tellBox(index, nth);
+}
+
+/** After a box came or went: all of them are drawn anew, and the one that is meant gets the focus. */
+function redraw(index, nth) {
+  const { findings, anatomy } = state.grounding;
+  // The box that it was may be gone.
+  editor.choose(null);
+  for (const [finding, nodes] of links) links.set(finding, nodes.filter((node) => !node.closest("svg")));
+  viewer.showBoxes(findings, tints(findings), anatomy, review, linked);
+  updateMarks($("findings"), findings, index, { review, acts });
+  summarize();
+  select(index);
+  editor.choose(nth === null ? null : index, nth);
+  if (nth !== null) viewer.node(index, nth).focus({ preventScroll: true });
+  else if (document.activeElement === document.body) $("stage").focus({ preventScroll: true });
+  applyLayers();
+}
+
+function tellBox(index, nth) {
+  const mark = review.get(index, nth);
+  const [x0, y0, x1, y1] = bounds(mark).map(Math.round);
+  const place = `left ${x0}, top ${y0}, ${x1 - x0} wide, ${y1 - y0} high`;
+  const isPlaced = ["edited", "added"].includes(decision(mark));
+  tell(`Box ${markName(index, review.marks[index], nth)} ${DECISIONS[decision(mark)]}${isPlaced ? `: ${place}` : ""}.`);
+}
+
+function summarize() {
+  const counts = review.counts();
+  const total = review.all().length;
+  const said = ["accepted", "rejected", "edited", "added"].filter((each) => counts[each]).map((each) => `${counts[each]} ${each}`);
+  $("review-summary").textContent = `${total - counts.undecided} of ${counted(total, "box", "boxes")} decided${said.length ? `: ${said.join(", ")}` : ""}`;
+  $("undo").disabled = !review.canUndo;
+}
+
+function undo() {
+  const step = review.undo();
+  if (!step) return tell("There is nothing to undo.");
+  redraw(step.index, document.activeElement?.closest?.(".box, .stage") ? step.nth : null);
+  tell(`Undone. ${$("review-summary").textContent}.`);
+}
+
+function setEditing(isOn) {
+  $("edit-boxes").setAttribute("aria-pressed", `${isOn}`);
+  editor.setOn(isOn);
+}
+
+function toggleEditing() {
+  setEditing(!isOn("edit-boxes"));
+  tell(isOn("edit-boxes") ? "Editing: drag a box or its handles. With the keys: arrows move the box in focus, with Shift they change its size." : "Editing ends; what was changed stays.");
+}
+
+// The box in focus is the one that keys and handles act on.
+$("boxes").addEventListener("focusin", (event) => {
+  const box = event.target.closest(".box");
+  if (box) editor.choose(Number(box.dataset.finding), Number(box.dataset.nth));
+});
+
+$("boxes").addEventListener("keydown", (event) => {
+  const box = event.target.closest(".box");
+  if (!box || event.ctrlKey || event.metaKey || event.altKey) return;
+  const [index, nth] = [Number(box.dataset.finding), Number(box.dataset.nth)];
+  const isAdded = !review.get(index, nth).original;
+  const act = {
+    a: () => acts.accept(index, nth),
+    r: () => (isAdded ? acts.remove(index, nth) : acts.reject(index, nth)),
+    Delete: () => (isAdded ? acts.remove(index, nth) : acts.reject(index, nth)),
+  }[event.key];
+  if (!act && !editor.press(event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  act?.();
+});
 
 // -- selection -----------------------------------------------------------------------------------
 
@@ -180,6 +332,7 @@ function highlight(indices) {
 function select(index, { scroll = false, from = null } = {}) {
   state.selected = index;
   highlight([]);
+  showLayer();
   for (const [other, nodes] of links) {
     for (const node of nodes) if (node.closest(".findings")) node.querySelector("button").setAttribute("aria-pressed", `${other === index}`);
   }
@@ -214,6 +367,11 @@ function applyLayers() {
   highlight([]);
 }
 
+/** The layer of the selected finding. */
+function showLayer() {
+  layers.show($("layer-kind").value, state.selected, state.grounding?.findings[state.selected]);
+}
+
 function applyTone() {
   const [level, window] = [Number($("level").value), Number($("window").value)];
   viewer.setTone({ level, window, inverted: isOn("invert") });
@@ -246,6 +404,8 @@ const KEYS = {
   "]": () => nudge("window", -16),
   n: () => step(1),
   p: () => step(-1),
+  e: () => toggleEditing(),
+  u: () => undo(),
   ArrowLeft: () => viewer.pan(40, 0),
   ArrowRight: () => viewer.pan(-40, 0),
   ArrowUp: () => viewer.pan(0, 40),
@@ -253,6 +413,12 @@ const KEYS = {
 };
 
 $("stage").addEventListener("keydown", (event) => {
+  if (editor.drawing !== null && (event.key === "Enter" || event.key === "Escape")) {
+    event.preventDefault();
+    if (event.key === "Enter") return editor.drawInTheMiddle();
+    editor.stopDrawing();
+    return tell("Nothing was drawn.");
+  }
   const act = event.ctrlKey || event.metaKey || event.altKey ? undefined : KEYS[event.key];
   if (!act) return;
   event.preventDefault();
@@ -266,6 +432,17 @@ $("reset").addEventListener("click", resetTools);
 $("zoom-in").addEventListener("click", () => viewer.zoom(1.25));
 $("zoom-out").addEventListener("click", () => viewer.zoom(0.8));
 $("fit").addEventListener("click", () => viewer.fit());
+$("edit-boxes").addEventListener("click", toggleEditing);
+$("undo").addEventListener("click", undo);
+$("layer-kind").addEventListener("change", showLayer);
+$("layer-opacity").addEventListener("input", () => layers.setOpacity($("layer-opacity").value));
+layers.setOpacity($("layer-opacity").value);
+document.addEventListener("keydown", (event) => {
+  const isText = event.target.closest("input, textarea");
+  if (isText || event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey) return;
+  event.preventDefault();
+  undo();
+});
 
 // -- files ---------------------------------------------------------------------------------------
 
@@ -277,18 +454,39 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-$("save-json").addEventListener("click", () => {
-  const text = JSON.stringify(state.grounding, null, 2);
-  save(new Blob([text], { type: "application/json" }), "grounding.json");
-});
+function saveJson(value, name) {
+  save(new Blob([JSON.stringify(value, null, 2)], { type: "application/json" }), name);
+  review.isSaved = true;
+}
 
-$("save-png").addEventListener("click", async () => {
-  const words = { phrases: state.phrases, ...(state.report && { report: state.report }) };
-  const picture = await during("Drawing …", () => inSession((id) => overlay(id, words)));
-  if (!picture) return;
-  tell("The picture is drawn.");
-  save(picture, "overlay.png");
-});
+$("save-json").addEventListener("click", () => saveJson(reviewed(state.grounding, review), "grounding.json"));
+$("save-coco").addEventListener("click", () => saveJson(coco(state.grounding, review), "grounding.coco.json"));
+
+/** A file that the server makes: of the result as the model gave it, or of what the review leaves. */
+async function saveMade(make, accept, name) {
+  const file = await during("Making the file …", () => inSession((id) => make(id, accept)));
+  if (!file) return false;
+  tell(`${name} is made.`);
+  save(file, name);
+  return true;
+}
+
+const asFound = (id, accept) => groundAs(id, words(), accept);
+const asReviewed = (id, accept) => exportReviewed(id, reviewed(state.grounding, review), accept);
+
+$("found-png").addEventListener("click", () => saveMade(asFound, "image/png", "overlay.png"));
+$("found-sr").addEventListener("click", () => saveMade(asFound, "application/dicom", "report.dcm"));
+$("save-png").addEventListener("click", () => saveMade(asReviewed, "image/png", "overlay-reviewed.png"));
+$("save-sr").addEventListener("click", () => saveMade(asReviewed, "application/dicom", "report-reviewed.dcm"));
+
+/** A structured report belongs to a patient and a study, which only DICOM names. */
+function offerDicom() {
+  const { format } = state.session.image;
+  const isPicture = format === "PNG" || format === "JPEG";
+  for (const id of ["save-sr", "found-sr"]) $(id).disabled = isPicture;
+  const reason = `A DICOM structured report needs a radiograph that was sent as DICOM; this one is ${format}.`;
+  $("sr-reason").textContent = isPicture ? reason : "";
+}
 
 $("choose").addEventListener("click", () => $("file").click());
 $("another").addEventListener("click", () => $("file").click());
@@ -344,6 +542,7 @@ $("token-form").addEventListener("submit", (event) => {
   tell("Try again.");
 });
 
+window.addEventListener("beforeunload", (event) => review.isSaved || event.preventDefault());
 window.addEventListener("pagehide", () => state.session && closeSession(state.session.id));
 
 if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) {

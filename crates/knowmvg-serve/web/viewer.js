@@ -1,6 +1,7 @@
 // The radiograph: window and level, zoom and pan, and the boxes over it.
 
-import { boxName, isLight, percent } from "./findings.js";
+import { isLight, percent } from "./findings.js";
+import { bounds, DECISIONS, decision, markName } from "./review.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LARGEST_ZOOM = 16;
@@ -16,6 +17,14 @@ function svg(tag, attributes, ...children) {
 
 function rect([x0, y0, x1, y1], attributes) {
   return svg("rect", { x: x0, y: y0, width: Math.max(0, x1 - x0), height: Math.max(0, y1 - y0), ...attributes });
+}
+
+/** What stands behind the name of a box that somebody decided about. */
+const SIGNS = { undecided: "", accepted: " ✓", rejected: " ✕", edited: " ✎", added: "" };
+
+function setRect(node, [x0, y0, x1, y1]) {
+  const sides = { x: x0, y: y0, width: Math.max(0, x1 - x0), height: Math.max(0, y1 - y0) };
+  for (const [name, value] of Object.entries(sides)) node.setAttribute(name, value);
 }
 
 /** Grey levels through a window, as PS3.3 C.11.2.1.3.2 (LINEAR_EXACT) says: `level` becomes middle grey. */
@@ -35,10 +44,12 @@ export class Viewer {
     this.grey = null;
     this.tone = { level: 127.5, window: 255, inverted: false };
     this.place = { scale: 1, x: 0, y: 0 };
-    new ResizeObserver(() => this.size && this.fit()).observe(stage);
+    new ResizeObserver(() => this.size && this.onResize()).observe(stage);
     stage.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
     stage.addEventListener("contextmenu", (event) => event.preventDefault());
     this.pointers = new Map();
+    /** Takes pointers that change boxes; see editor.js. */
+    this.editor = null;
     stage.addEventListener("pointerdown", (event) => this.onPointerDown(event));
     // A pointer that is down may leave the stage.
     window.addEventListener("pointermove", (event) => this.onPointerMove(event));
@@ -87,8 +98,18 @@ export class Viewer {
     this.canvas.getContext("2d").putImageData(this.pixels, 0, 0);
   }
 
+  /** Who has zoomed in keeps that. */
+  onResize() {
+    const isFitted = this.place.scale <= this.smallest * 1.01;
+    const { place } = this;
+    this.fit();
+    if (!isFitted) this.moveTo(place);
+  }
+
   fit() {
     const { clientWidth, clientHeight } = this.stage;
+    // While a browser lays the page out anew, for instance to print it.
+    if (!clientWidth || !clientHeight) return;
     const scale = Math.min(clientWidth / this.size.width, clientHeight / this.size.height);
     const x = (clientWidth - this.size.width * scale) / 2;
     const y = (clientHeight - this.size.height * scale) / 2;
@@ -103,10 +124,35 @@ export class Viewer {
     // Lines and letters keep their size on the screen.
     this.boxes.style.setProperty("--unit", 1 / scale);
     for (const text of this.boxes.querySelectorAll("text")) text.setAttribute("font-size", LABEL / scale);
+    this.placeLabels();
+    this.editor?.placeHandles();
+    this.settleTouch();
+  }
+
+  /** One finger scrolls the page until the image is larger than its place, or boxes are edited. */
+  settleTouch() {
+    const isFree = this.place.scale > this.smallest * 1.01 || this.editor?.wantsTouch;
+    this.stage.style.touchAction = isFree ? "none" : "pan-y";
+  }
+
+  placeLabels() {
     const taken = [];
     for (const back of this.boxes.querySelectorAll(".label")) taken.push(this.placeLabel(back, taken));
-    // One finger scrolls the page until the image is larger than its place.
-    this.stage.style.touchAction = scale > this.smallest * 1.01 ? "none" : "pan-y";
+  }
+
+  /** Where a pointer is on the stored image. */
+  inImage({ clientX, clientY }) {
+    const { left, top } = this.stage.getBoundingClientRect();
+    const { scale, x, y } = this.place;
+    return [(clientX - left - x) / scale, (clientY - top - y) / scale];
+  }
+
+  /** The part of the image that is on the stage. */
+  seen() {
+    const { scale, x, y } = this.place;
+    const { width, height } = this.size;
+    const [right, bottom] = [(this.stage.clientWidth - x) / scale, (this.stage.clientHeight - y) / scale];
+    return [Math.max(0, -x / scale), Math.max(0, -y / scale), Math.min(width, right), Math.min(height, bottom)];
   }
 
   pan(dx, dy) {
@@ -131,13 +177,14 @@ export class Viewer {
 
   /** One finger or button moves, two fingers zoom; with shift or the right button the window follows the pointer. */
   onPointerDown(event) {
-    if (!this.size) return;
+    if (!this.size || this.editor?.begin(event)) return;
     this.pointers.set(event.pointerId, event);
     this.changesTone = event.shiftKey || event.button === 2;
     this.stage.classList.add("dragging");
   }
 
   onPointerMove(event) {
+    if (this.editor?.follow(event)) return;
     const last = this.pointers.get(event.pointerId);
     if (!last) return;
     const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
@@ -148,6 +195,7 @@ export class Viewer {
   }
 
   onPointerEnd(event) {
+    this.editor?.end(event);
     this.pointers.delete(event.pointerId);
     if (this.pointers.size === 0) this.stage.classList.remove("dragging");
   }
@@ -162,40 +210,69 @@ export class Viewer {
   }
 
   /** Draws boxes; `linked(node, indices, control)` makes a box follow the selection. */
-  showBoxes(findings, tints, anatomy, linked) {
+  showBoxes(findings, tints, anatomy, review, linked) {
     const hints = svg("g", { class: "anatomy", visibility: "hidden" });
     for (const structure of anatomy) {
       const name = svg("text", { class: "hint-name", x: structure.box[0], y: structure.box[1], dy: "1.2em", dx: "0.3em" }, structure.name);
       hints.append(rect(structure.box, { class: "hint" }), name);
     }
-    const groups = findings.flatMap((finding, index) =>
-      finding.boxes.map((box, nth) => this.group({ finding, index, box, nth, tint: tints[index] }, linked)),
-    );
+    this.shown = { findings, tints, review };
+    const all = findings.flatMap((_, index) => review.marks[index].map((mark, nth) => ({ index, nth, at: bounds(mark) })));
     this.prior = svg("g", { class: "prior" });
+    this.handles = svg("g", { class: "handles", "aria-hidden": "true" });
     // Small boxes lie on top, so that large ones don't hide them from the pointer.
     const area = ([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0);
-    groups.sort((a, b) => area(b.bounds) - area(a.bounds));
-    this.boxes.replaceChildren(hints, this.prior, ...groups.map(({ node }) => node));
+    all.sort((a, b) => area(b.at) - area(a.at));
+    this.nodes = new Map();
+    const groups = all.map(({ index, nth }) => {
+      const node = svg("g", { tabindex: 0, role: "button", "data-finding": index, "data-nth": nth });
+      this.nodes.set(`${index}.${nth}`, node);
+      this.fill(node, index, nth);
+      linked(node, [index]);
+      return node;
+    });
+    this.boxes.replaceChildren(hints, this.prior, ...groups, this.handles);
     this.moveTo(this.place);
   }
 
-  group({ finding, index, box, nth, tint }, linked) {
-    const name = boxName(index, nth, finding.boxes.length);
-    const title = `Box ${name}: ${finding.phrase.text}, ${finding.assertion}, fits with ${percent(box.confidence)}`;
-    const [x, y] = box.box;
-    const text = svg("text", { x, y, fill: isLight(tint) ? "#000" : "#fff", "aria-hidden": "true" }, name);
-    const back = svg("rect", { class: "label", fill: tint, "data-x": x, "data-y": y, "data-letters": name.length });
-    const node = svg(
-      "g",
-      { class: `box ${finding.assertion}`, tabindex: 0, role: "button", "aria-label": title, "data-finding": index },
-      svg("title", {}, title),
-      rect(box.box, { class: "halo" }),
-      rect(box.box, { class: "line", stroke: tint }),
-      back,
-      text,
-    );
-    linked(node, [index]);
-    return { node, bounds: box.box };
+  node(index, nth) {
+    return this.nodes?.get(`${index}.${nth}`);
+  }
+
+  /** Draws a box as it is now. */
+  update(index, nth) {
+    const node = this.node(index, nth);
+    const isActive = node.classList.contains("active");
+    this.fill(node, index, nth);
+    node.classList.toggle("active", isActive);
+    this.moveTo(this.place);
+  }
+
+  fill(node, index, nth) {
+    const { findings, tints, review } = this.shown;
+    const [finding, tint, mark] = [findings[index], tints[index], review.get(index, nth)];
+    const [name, state, at] = [markName(index, review.marks[index], nth), decision(mark), bounds(mark)];
+    const fits = mark.original ? `, the model's box fits with ${percent(mark.original.confidence)}` : "";
+    const title = `Box ${name}: ${finding.phrase.text}, ${finding.assertion}${fits}, ${DECISIONS[state]}`;
+    const label = name + SIGNS[state];
+    node.setAttribute("class", `box ${finding.assertion} ${state}`);
+    node.setAttribute("aria-label", title);
+    const text = svg("text", { fill: isLight(tint) ? "#000" : "#fff", "aria-hidden": "true" }, label);
+    const back = svg("rect", { class: "label", fill: tint, "data-letters": label.length });
+    const ghost = state === "edited" ? [rect(mark.original.box, { class: "ghost" })] : [];
+    const cross = state === "rejected" ? [svg("path", { class: "cross", stroke: tint })] : [];
+    const lines = [rect(at, { class: "halo" }), rect(at, { class: "line", stroke: tint })];
+    node.replaceChildren(svg("title", {}, title), ...ghost, ...lines, ...cross, back, text);
+    this.placeBox(node, at);
+  }
+
+  /** Moves what is drawn of a box. */
+  placeBox(node, at) {
+    const [x0, y0, x1, y1] = at;
+    for (const line of node.querySelectorAll(".halo, .line")) setRect(line, at);
+    node.querySelector(".cross")?.setAttribute("d", `M${x0} ${y0}L${x1} ${y1}M${x1} ${y0}L${x0} ${y1}`);
+    const { dataset } = node.querySelector(".label");
+    Object.assign(dataset, { x: x0, y: y0 });
   }
 
   /** The badge above a box, or inside it at the top edge of the image; further right if another one is there. */

@@ -449,6 +449,7 @@ impl Session<'_> {
             box_in_image: self.frame.in_image(&c.bounds),
             confidence: self.grounder.calibration.probability(&Signs::new(answer, c, &blind)),
             spread: self.frame.spread(c),
+            by_person: false,
         };
         let mut boxes: Vec<ScoredBox> =
             answer.map(|answer| kept.iter().map(|c| scored(answer, c)).collect()).unwrap_or_default();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::geometry::{Box2, Image};
 
 /// Version of the JSON form; the major number changes when a reader would have to change.
-pub const SCHEMA_VERSION: &str = "1.1";
+pub const SCHEMA_VERSION: &str = "1.2";
 
 /// The line that accompanies every result.
 pub const NOTICE: &str = "Research software, not a medical device. Not for diagnosis.";
@@ -152,6 +152,9 @@ pub struct ScoredBox {
     pub confidence: f64,
     /// Expected error of each edge `[x0, y0, x1, y1]`, in pixels (scale of a Laplace distribution).
     pub spread: [f64; 4],
+    /// A person put it there; then confidence and spread were not measured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_person: bool,
 }
 
 /// What guided the boxes of one phrase.

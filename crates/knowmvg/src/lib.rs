@@ -31,6 +31,7 @@ pub mod decoder;
 pub mod grounder;
 pub mod image;
 pub mod knowledge;
+pub mod layer;
 pub mod model;
 pub mod prior;
 pub mod report;
@@ -38,5 +39,6 @@ pub mod report;
 // What surrounds it.
 pub mod eval;
 pub mod render;
+pub mod review;
 pub mod synthetic;
 pub mod train;

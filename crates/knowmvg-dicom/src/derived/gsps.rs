@@ -100,11 +100,15 @@ fn text(words: &str, anchor: [f32; 2]) -> Object {
 /// The number that the other outputs give it, the words, and how sure the program is.
 fn label(region: &Region<'_>) -> String {
     let doubt = if region.phrase.assertion == Assertion::Uncertain { ", uncertain" } else { "" };
-    let percent = (region.scored.confidence.clamp(0.0, 1.0) * 100.0).round();
-    let tail = format!(" (AI {percent} %{doubt})");
+    let origin = if region.scored.by_person { "by a person".into() } else { confidence(region) };
+    let tail = format!(" ({origin}{doubt})");
     let words = region.phrase.phrase.text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let head: String = format!("{}: ", region.label).chars().chain(words).take(MAX_TEXT - tail.len()).collect();
     head + &tail
+}
+
+fn confidence(region: &Region<'_>) -> String {
+    format!("AI {} %", (region.scored.confidence.clamp(0.0, 1.0) * 100.0).round())
 }
 
 /// The whole image. Here, unlike everywhere else, pixels are counted from 1 (PS3.3 §C.10.4).

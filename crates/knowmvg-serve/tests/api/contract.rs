@@ -67,6 +67,7 @@ fn the_document_has_every_route_and_no_other() {
 fn every_reference_leads_somewhere_and_every_name_is_used_once() {
     let document = document();
     let schema: Value = serde_json::from_str(include_str!("../../../../schemas/grounding.schema.json")).unwrap();
+    let review: Value = serde_json::from_str(include_str!("../../../../schemas/review.schema.json")).unwrap();
     let mut operations = BTreeSet::new();
     let mut rest = vec![&document];
     while let Some(value) = rest.pop() {
@@ -75,6 +76,7 @@ fn every_reference_leads_somewhere_and_every_name_is_used_once() {
             let target = match file {
                 "" => &document,
                 "/grounding.schema.json" => &schema,
+                "/review.schema.json" => &review,
                 other => panic!("{other}"),
             };
             assert!(target.pointer(pointer).is_some(), "{reference}");

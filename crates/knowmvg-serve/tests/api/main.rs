@@ -3,12 +3,14 @@
 mod canary;
 mod client;
 mod contract;
+mod export;
 mod form;
 mod grounding;
 mod guards;
 mod hostile;
 mod inference;
 mod jobs;
+mod layers;
 mod page;
 mod sessions;
 mod socket;

@@ -1,13 +1,16 @@
-//! A prior or an attention map over the darkened radiograph.
+//! A prior or an attention map, over the darkened radiograph or as a layer of its own.
 
+use image::codecs::png::PngEncoder;
 use image::imageops::FilterType;
-use image::{ImageBuffer, Luma, RgbImage};
+use image::{ExtendedColorType, ImageBuffer, ImageEncoder, Luma, RgbImage, RgbaImage};
 
 use super::canvas::{Canvas, Colour, rect};
 use super::text::{Style, Typeface};
-use super::{GreyView, RenderError};
+use super::{GreyView, RenderError, scaled_size};
 
 const LONG_SIDE: u32 = 1_000;
+/// Of a layer, which whoever shows it scales to the image.
+const LAYER_SIDE: u32 = 512;
 /// Narrowest picture in pixels, so that title and colour bar have room.
 const SMALLEST_WIDTH: u32 = 420;
 const HEADER: u32 = 44;
@@ -45,7 +48,7 @@ pub fn heatmap(
     title: &str,
 ) -> Result<RgbImage, RenderError> {
     let (width, height) = image.scaled_size(LONG_SIDE);
-    let largest = map.iter().copied().filter(|v| v.is_finite()).fold(0.0, f32::max);
+    let largest = largest(map);
     let heat = resized(map, (rows, cols), (width, height), largest)?;
     let picture_width = width.max(SMALLEST_WIDTH);
     let left = (picture_width - width) / 2;
@@ -58,6 +61,35 @@ pub fn heatmap(
     typeface.draw(&mut canvas, &title, style, [16.0, 28.0], WORDS);
     draw_bar(&mut canvas, &typeface, (picture_width, height + HEADER), largest);
     Ok(canvas.into_picture())
+}
+
+/// Draws a map alone, as PNG with alpha: the colours of [`heatmap`], clear where there is no heat.
+///
+/// `size` is that of the image, whose shape the layer gets; `map`, `rows` and `cols` are as in [`heatmap`].
+///
+/// # Errors
+/// When the image or the map is empty, or the map is not `rows * cols` long.
+pub fn layer_png(size: (u32, u32), map: &[f32], rows: usize, cols: usize) -> Result<Vec<u8>, RenderError> {
+    if size.0 == 0 || size.1 == 0 {
+        return Err(RenderError::EmptyImage { width: size.0, height: size.1 });
+    }
+    let largest = largest(map);
+    let heat = resized(map, (rows, cols), scaled_size(size, LAYER_SIDE), largest)?;
+    let mut layer = RgbaImage::new(heat.width(), heat.height());
+    for (pixel, heat) in layer.pixels_mut().zip(heat.pixels()) {
+        let heat = heat.0[0].clamp(0.0, 1.0);
+        let [red, green, blue] = ramp(heat);
+        pixel.0 = [red, green, blue, (alpha(heat) * 255.0).round() as u8];
+    }
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(layer.as_raw(), layer.width(), layer.height(), ExtendedColorType::Rgba8)
+        .map_err(RenderError::Png)?;
+    Ok(bytes)
+}
+
+fn largest(map: &[f32]) -> f32 {
+    map.iter().copied().filter(|v| v.is_finite()).fold(0.0, f32::max)
 }
 
 /// The map as shares of its largest value, smooth, at the size of the image.
@@ -83,8 +115,13 @@ fn resized(
 /// The darkened image with the colour of `heat` over it; where there is no heat the image shows through.
 fn warmed(grey: f32, heat: f32) -> Colour {
     let below = 0.6 * grey * 255.0;
-    let alpha = 0.85 * heat.sqrt();
+    let alpha = alpha(heat);
     ramp(heat).map(|above| (below * (1.0 - alpha) + f32::from(above) * alpha).round() as u8)
+}
+
+/// How much of what lies below a share of the heat hides.
+fn alpha(heat: f32) -> f32 {
+    0.85 * heat.sqrt()
 }
 
 /// The colour of a share in `[0, 1]`.
@@ -128,6 +165,21 @@ mod tests {
         let cold = [(0.6_f32 * 0.5 * 255.0).round() as u8; 3];
         assert!(at(1, 2)[0] > 200, "row 1, column 2 is hot: {:?}", at(1, 2));
         assert_eq!(at(3, 0), cold);
+    }
+
+    #[test]
+    fn a_layer_hides_where_it_is_hot_and_is_clear_elsewhere() {
+        let mut map = vec![0.0; 8];
+        map[1] = 0.25;
+        let bytes = layer_png((2_000, 1_000), &map, 2, 4).unwrap();
+        let layer = image::load_from_memory(&bytes).unwrap().into_rgba8();
+        assert_eq!(layer.dimensions(), (512, 256));
+        let at = |col: u32, row: u32| layer.get_pixel(col * 128 + 64, row * 128 + 64).0;
+        assert!(at(1, 0)[3] > 200 && at(1, 0)[0] > 200, "{:?}", at(1, 0));
+        assert_eq!(at(3, 1)[3], 0);
+        assert!(matches!(layer_png((0, 5), &map, 2, 4), Err(RenderError::EmptyImage { .. })));
+        assert!(matches!(layer_png((5, 5), &map, 3, 4), Err(RenderError::MapShape { .. })));
+        assert!(layer_png((1, u32::MAX), &[f32::NAN; 2], 1, 2).is_ok());
     }
 
     #[test]

@@ -94,8 +94,12 @@ impl<'a> Legend<'a> {
             let count = phrase.boxes.len();
             let name = if count > 1 { format!("{}  ", mark_name(index, nth, count)) } else { String::new() };
             let left = (PADDING + INDENT) * scale;
-            self.items.push(Item::Bar { at: [left, self.y + 5.0 * scale], share: scored.confidence, colour });
-            let words = format!("{name}confidence {}", share(scored.confidence));
+            let words = if scored.by_person {
+                format!("{name}placed by a person")
+            } else {
+                self.items.push(Item::Bar { at: [left, self.y + 5.0 * scale], share: scored.confidence, colour });
+                format!("{name}confidence {}", share(scored.confidence))
+            };
             self.paragraph(&words, Style::regular(13.0 * scale), DETAIL, INDENT + 84.0);
         }
     }

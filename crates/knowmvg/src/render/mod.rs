@@ -5,7 +5,7 @@
 //! | radiograph, boxes, labels and a legend of every phrase | [`overlay`] |
 //! | the same boxes as scalable vectors over a linked image | [`svg`] |
 //! | the same with the image inside; the image alone; any file as an address | [`svg_with_image`], [`grey_png`], [`data_uri`] |
-//! | prior or attention over the darkened radiograph | [`heatmap`] |
+//! | prior or attention over the darkened radiograph; alone, as a layer with alpha | [`heatmap`], [`layer_png`] |
 //!
 //! The same input gives the same bytes. Nothing in a grounding is left out silently: the legend grows with the report,
 //! and a picture that would become unreasonably large is an error.
@@ -25,7 +25,7 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageBuffer, ImageEncoder, Luma, RgbImage};
 
 pub use embedded::{data_uri, grey_png, svg_with_image};
-pub use heatmap::heatmap;
+pub use heatmap::{heatmap, layer_png};
 pub use overlay::{OverlayOptions, Visibility, overlay};
 pub use svg::svg;
 
@@ -85,10 +85,14 @@ impl<'a> GreyView<'a> {
 
     /// Size of the image when its long side is `long_side`.
     fn scaled_size(&self, long_side: u32) -> (u32, u32) {
-        let scale = f64::from(long_side) / f64::from(self.width.max(self.height));
-        let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, long_side);
-        (side(self.width), side(self.height))
+        scaled_size((self.width, self.height), long_side)
     }
+}
+
+fn scaled_size((width, height): (u32, u32), long_side: u32) -> (u32, u32) {
+    let scale = f64::from(long_side) / f64::from(width.max(height));
+    let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, long_side);
+    (side(width), side(height))
 }
 
 /// Why there is no picture.

@@ -154,6 +154,9 @@ fn tag(mark: &Mark, text: String, placement: &mut Placement, frame: &Frame, type
 fn tag_text(phrase: &GroundedPhrase, scored: &ScoredBox, frame: &Frame, typeface: &Typeface) -> String {
     let name = phrase.finding.as_deref().map_or_else(|| phrase.phrase.text.clone(), finding_name);
     let name = typeface.shortened(&printable(&name), tag_style(frame.scale), 190.0 * frame.scale);
+    if scored.by_person {
+        return format!("{name} by a person");
+    }
     let support = if phrase.evidence.support == Support::Prior { " · prior only" } else { "" };
     format!("{name} {}{support}", share(scored.confidence))
 }
@@ -169,6 +172,7 @@ pub(super) mod tests {
             box_in_image: Box2::from_xyxy(*corners).unwrap(),
             confidence: 0.8,
             spread: [2.0; 4],
+            by_person: false,
         };
         GroundedPhrase {
             phrase: PhraseText { text: finding.to_owned(), span: None },

@@ -95,7 +95,10 @@ fn group(phrase: &GroundedPhrase, mark: &Mark) -> String {
         number(y1 - y0)
     );
     let dash = if mark.line == Line::Dashed { " stroke-dasharray=\"13 8\"" } else { "" };
-    let title = format!("{} Confidence {}.", sentence(mark.phrase, phrase), share(phrase.boxes[mark.nth].confidence));
+    let scored = &phrase.boxes[mark.nth];
+    let source =
+        if scored.by_person { "Placed by a person".into() } else { format!("Confidence {}", share(scored.confidence)) };
+    let title = format!("{} {source}.", sentence(mark.phrase, phrase));
     let mut text = format!(
         "<g data-phrase=\"{}\" data-box=\"{}\">\n<title>{}</title>\n\
          <rect {geometry} fill=\"none\" stroke=\"#000\" stroke-opacity=\"0.6\" stroke-width=\"6\"/>\n\

@@ -25,21 +25,25 @@ pub(super) fn group(region: &Region<'_>, tracking_uid: &str, shared: &Shared<'_>
     let phrase = region.phrase;
     let outline = Item::polyline(&region.outline()).has(Relation::SelectedFrom, Item::image(shared.image.clone()));
     // Viewers look for the region below a measurement, readers of TID 1410 beside it.
-    let confidence =
-        percent(code::BOX_CONFIDENCE, region.scored.confidence).has(Relation::InferredFrom, outline.clone());
-    let presence = phrase.presence.map(|presence| percent(code::CERTAINTY_OF_FINDING, presence));
+    // Neither the algorithm nor its numbers speak for a box that a person put there.
+    let is_found = !region.scored.by_person;
+    let algorithm = shared.algorithm.iter().filter(|_| is_found).cloned();
+    let confidence = is_found
+        .then(|| percent(code::BOX_CONFIDENCE, region.scored.confidence).has(Relation::InferredFrom, outline.clone()));
+    let support = is_found.then(|| Item::code(code::SUPPORT, support(phrase.evidence.support)));
+    let presence = phrase.presence.filter(|_| is_found).map(|presence| percent(code::CERTAINTY_OF_FINDING, presence));
     Item::container(code::MEASUREMENT_GROUP, Some("1410"))
         .has(HasObservationContext, Item::text(code::TRACKING_IDENTIFIER, &format!("KnowMVG {}", region.label)))
         .has(HasObservationContext, Item::uid(code::TRACKING_UID, tracking_uid))
         .has(Contains, Item::code(code::FINDING, naming::finding(phrase)))
         .has_all(HasConceptModifier, site(phrase))
-        .has_all(HasConceptModifier, shared.algorithm.iter().cloned())
+        .has_all(HasConceptModifier, algorithm)
         .has(Contains, outline)
-        .has(Contains, confidence)
+        .has_all(Contains, confidence)
         .has_all(Contains, presence)
         .has(Contains, Item::code(code::ASSERTION, assertion(phrase.assertion)))
-        .has(Contains, Item::code(code::SUPPORT, support(phrase.evidence.support)))
-        .has(Contains, Item::text(code::COMMENT, &comment(phrase)))
+        .has_all(Contains, support)
+        .has(Contains, Item::text(code::COMMENT, &comment(phrase, is_found)))
 }
 
 fn site(phrase: &GroundedPhrase) -> Option<Item> {
@@ -69,9 +73,10 @@ fn support(support: Support) -> Concept {
 }
 
 /// The words first: viewers show the beginning as a label.
-fn comment(phrase: &GroundedPhrase) -> String {
+fn comment(phrase: &GroundedPhrase, is_found: bool) -> String {
     let doubt = if phrase.assertion == Assertion::Uncertain { " (uncertain)" } else { "" };
     let origin = if phrase.phrase.span.is_some() { "Report phrase" } else { "Asked" };
     let prior = phrase.evidence.prior_source.as_ref().map_or_else(String::new, |source| format!("; prior: {source}"));
-    format!("{origin}{doubt}: {}{prior}", phrase.phrase.text)
+    let placed = if is_found { "" } else { "; box placed by a person" };
+    format!("{origin}{doubt}: {}{placed}{prior}", phrase.phrase.text)
 }
