@@ -3,8 +3,8 @@
 #
 #   scripts/test.sh
 #
-# Needs Rust 1.95 or later with rustfmt and clippy, and Python 3.11 or later for the licences. No system libraries. The last step installs
-# validators of DICOM where it can (Debian, root), and says what it skips where it cannot.
+# Needs Rust 1.95 or later with rustfmt and clippy, and Python 3.11 or later for the licences. No system libraries. The last two steps
+# install Orthanc and validators of DICOM and FHIR where they can (Debian, root), and say what they skip where they cannot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
