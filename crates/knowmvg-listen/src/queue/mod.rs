@@ -36,7 +36,7 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// Attempts at one image or one delivery before it is left as failed.
 ///
-/// With the waits of [`backoff`], the last attempt of a delivery comes more than a week after the first.
+/// The waits between them grow to an hour, so the last attempt of a delivery comes more than a week after the first.
 pub const MAX_ATTEMPTS: u32 = 200;
 
 /// The durable queue; shared by all threads.
