@@ -16,7 +16,7 @@ use crate::id::Id;
 use crate::pool::{Cancel, deadline};
 use crate::problem::{BAD_REQUEST, Problem, TOO_LARGE, UNFIT_REVIEW};
 use crate::sessions::find;
-use crate::upload::receive_json;
+use crate::upload::{enter, receive_json};
 use crate::work::check;
 
 /// Largest file; one of 300 findings has about a tenth of it.
@@ -31,7 +31,7 @@ pub(crate) async fn export(State(app): State<App>, Id(id): Id, request: Request)
     if format == Format::Dicom {
         encoded.origin.source()?;
     }
-    let place = app.pool().enter()?;
+    let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
     let reviewed = receive_json(request, limits, parse).await?;
     let most = MAX_PHRASES + limits.phrases;

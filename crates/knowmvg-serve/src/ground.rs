@@ -9,11 +9,11 @@ use crate::film::Film;
 use crate::origin::Origin;
 use crate::pool::{Cancel, deadline};
 use crate::problem::Problem;
-use crate::upload::receive;
+use crate::upload::{enter, receive};
 
 pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<Answer, Problem> {
     let format = Format::wanted(request.headers())?;
-    let place = app.pool().enter()?;
+    let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
     let (bytes, words) = receive(request, limits).await?.question(limits)?;
     let worker = app.clone();

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::pool::{Cancel, deadline};
 use crate::problem::{BAD_REQUEST, INTERNAL, Problem};
-use crate::upload::{Upload, decoded, receive_json};
+use crate::upload::{Upload, decoded, enter, receive_json};
 
 /// Name of the model in paths and answers.
 const MODEL: &str = "knowmvg";
@@ -77,7 +77,7 @@ pub(crate) async fn model(State(app): State<App>) -> Response {
 
 /// `POST /v2/models/knowmvg/infer`
 pub(crate) async fn infer(State(app): State<App>, request: Request) -> Result<Response, Refused> {
-    let place = app.pool().enter()?;
+    let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
     let (bytes, words) = receive_json(request, limits, parse).await?.question(limits)?;
     let worker = app.clone();

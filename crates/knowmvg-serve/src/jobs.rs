@@ -25,7 +25,7 @@ use crate::origin::Origin;
 use crate::pool::{Cancel, Place, deadline};
 use crate::problem::{NOT_FINISHED, NOT_FOUND, Problem, QUEUE_FULL};
 use crate::store::Held;
-use crate::upload::{Words, receive};
+use crate::upload::{Words, enter, receive};
 use crate::work::Step;
 
 /// Seconds after which to look at an unfinished job again.
@@ -132,7 +132,7 @@ impl Progress {
 
 /// `POST /v1/jobs`
 pub(crate) async fn create(Shared(app): Shared<App>, request: Request) -> Result<Response, Problem> {
-    let place = app.pool().enter()?;
+    let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
     let (bytes, words) = receive(request, limits).await?.question(limits)?;
     let job = Arc::new(Job::new());

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::pool::{Cancel, deadline};
 use crate::problem::{NO_LAYER, NOT_FOUND, Problem, UNDRAWABLE};
 use crate::sessions::{Encoded, find};
-use crate::upload::{Words, receive};
+use crate::upload::{Words, enter, receive};
 use crate::work::check;
 
 type Named = Result<Path<(String, String, String)>, PathRejection>;
@@ -23,7 +23,7 @@ pub(crate) async fn layer(State(app): State<App>, named: Named, request: Request
     let layer = Layer::named(&layer).ok_or_else(no_such_layer)?;
     let finding: usize = finding.parse().map_err(|_| no_such_layer())?;
     let encoded = find(&app, &id)?;
-    let place = app.pool().enter()?;
+    let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
     let words = receive(request, limits).await?.words(limits)?;
     let worker = app.clone();

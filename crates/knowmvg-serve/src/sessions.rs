@@ -20,7 +20,7 @@ use crate::origin::Origin;
 use crate::pool::{Cancel, deadline};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem};
 use crate::store::Held;
-use crate::upload::receive;
+use crate::upload::{enter, receive};
 use crate::work::check;
 
 /// Longest side of the image that a client gets to see, in pixels.
@@ -45,7 +45,7 @@ impl Held for Encoded {
 
 /// `POST /v1/sessions`
 pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let place = app.pool().enter()?;
+    let (place, request) = enter(&app, request).await?;
     let bytes = receive(request, app.limits()).await?.image()?;
     let worker = app.clone();
     let work = move |cancel: &Cancel| {
@@ -87,7 +87,7 @@ pub(crate) async fn ground(State(app): State<App>, Id(id): Id, request: Request)
     if format.is_about_a_patient() {
         encoded.origin.source()?;
     }
-    let place = app.pool().enter()?;
+    let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
     let words = receive(request, limits).await?.words(limits)?;
     let worker = app.clone();

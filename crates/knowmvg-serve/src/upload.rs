@@ -2,18 +2,23 @@
 //!
 //! File names and what a client says about the type of a file are not looked at.
 
-use axum::body::Bytes;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt;
 use knowmvg::report::MAX_REPORT_BYTES;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::app::App;
 use crate::config::Limits;
+use crate::pool::Place;
 use crate::problem::{
     BAD_REQUEST, INTERNAL, NOTHING_ASKED, Problem, TOO_LARGE, UNREADABLE_TEXT, UPLOAD_TIMED_OUT, WRONG_TYPE,
 };
@@ -37,6 +42,36 @@ pub(crate) struct Upload {
 pub(crate) struct Words {
     pub report: Option<String>,
     pub phrases: Vec<String>,
+}
+
+/// How long the body of a request that is refused is read.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// A place for a request that has a body.
+///
+/// # Errors
+/// When all are taken. The body is then read and dropped, up to the largest that is taken and for a short while: most clients send
+/// it all before they listen, and one whose connection is closed meanwhile never learns why.
+pub(crate) async fn enter(app: &App, request: Request) -> Result<(Place, Request), Problem> {
+    match app.pool().enter() {
+        Ok(place) => Ok((place, request)),
+        Err(problem) => {
+            // Whether it came to its end makes no difference to the answer.
+            let _ = timeout(DRAIN_TIME, drain(request.into_body(), app.limits().body_bytes)).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn drain(body: Body, most: usize) {
+    let mut read = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(Ok(chunk)) = chunks.next().await {
+        read += chunk.len();
+        if read > most {
+            break;
+        }
+    }
 }
 
 /// Reads the body.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-use knowmvg_serve::{App, Config, ServeError, Server};
+use knowmvg_serve::{App, Config, Limits, ServeError, Server};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
@@ -83,6 +83,31 @@ fn nonsense_on_the_wire_is_refused() {
         let [tls, cut, nameless] = answers.await.unwrap();
         assert!(tls.starts_with("HTTP/1.1 400") && cut.starts_with("HTTP/1.1 400"), "{tls} {cut}");
         assert!(nameless.starts_with("HTTP/1.1 421"), "{nameless}");
+        serving.abort();
+    });
+}
+
+#[test]
+fn who_is_refused_may_send_all_of_it_and_is_answered() {
+    run(async {
+        let one = || Config { limits: Limits { workers: 1, queue: 0, ..patient() }, ..config() };
+        let server = Server::bind(one()).unwrap();
+        let address = server.address();
+        let app = App::new(grounder(), one(), Arc::new(|_| ())).unwrap();
+        let serving = tokio::spawn(server.serve(app, std::future::pending()));
+        let answer = spawn_blocking(move || {
+            let body = vec![b'x'; 8 << 20];
+            // The first has the only place, since its body is asked for, and does not send it.
+            let mut first = TcpStream::connect(address).unwrap();
+            first.write_all(head(address, &body).as_bytes()).unwrap();
+            first.read_exact(&mut [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()]).unwrap();
+            let mut second = TcpStream::connect(address).unwrap();
+            second.write_all(head(address, &body).replace("Expect: 100-continue\r\n", "").as_bytes()).unwrap();
+            second.write_all(&body).unwrap();
+            answer_head(&mut second)
+        });
+        let answer = answer.await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.to_lowercase().contains("retry-after"), "{answer}");
         serving.abort();
     });
 }
