@@ -1,6 +1,6 @@
 //! Gradients of the tower's adapters: the layers after the middle one forwards with what they saw kept, and backwards.
 //!
-//! In plain slices like the tower itself; by Burn's autodiff, which the tests compare with, one image takes about four times as long.
+//! In plain slices like the tower itself; Burn's autodiff, which the tests compare with, is slower (docs/log.md).
 //! Frozen weights need no gradient, so the way back costs little more than the way there.
 
 use burn::module::{ModuleVisitor, Param};
