@@ -4,7 +4,7 @@ use std::path::Path;
 
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
-use knowmvg_dicom::{ContentTime, Identifiers, Source, WriteError, gsps, is_dicom, secondary_capture, sr};
+use knowmvg_dicom::{ContentTime, Source, WriteError, gsps, is_dicom, secondary_capture, sr};
 
 use crate::args::GroundArgs;
 use crate::failure::{Exit, Failure};
@@ -14,7 +14,6 @@ use crate::{files, output};
 /// What DICOM files are written from.
 pub struct DicomOut {
     source: Source,
-    identifiers: Identifiers,
     time: ContentTime,
 }
 
@@ -30,15 +29,13 @@ impl DicomOut {
             let fix = "give the DICOM file, or leave out --sr, --gsps, --sc and --fhir";
             return Err(Failure::about(Exit::Input, what, path, problem).fix(fix));
         }
-        let wrong = |e| Failure::about(Exit::Input, what, path, e);
-        let source = Source::read(bytes).map_err(wrong)?;
-        let identifiers = Identifiers::read(bytes).map_err(wrong)?;
-        Ok(Some(Self { source, identifiers, time: args.content_time.unwrap_or_else(ContentTime::now) }))
+        let source = Source::read(bytes).map_err(|e| Failure::about(Exit::Input, what, path, e))?;
+        Ok(Some(Self { source, time: args.content_time.unwrap_or_else(ContentTime::now) }))
     }
 
     /// Writes the files that were asked for.
     pub fn write(&self, args: &GroundArgs, image: &GreyImage, grounding: &Grounding) -> Result<(), Failure> {
-        let Self { source, identifiers, time } = self;
+        let Self { source, time } = self;
         if let Some(path) = &args.sr {
             let options = sr::Options { class: args.sr_class.into(), time: *time };
             save(path, sr::write(source, grounding, &options))?;
@@ -51,7 +48,8 @@ impl DicomOut {
             save(path, secondary_capture::write(source, &view, grounding, *time))?;
         }
         if let Some(path) = &args.fhir {
-            let bundle = knowmvg_fhir::bundle(grounding, identifiers, &time.to_rfc3339(), args.fhir_version.into());
+            let bundle =
+                knowmvg_fhir::bundle(grounding, source.identifiers(), &time.to_rfc3339(), args.fhir_version.into());
             let bundle = bundle.map_err(|e| Failure::about(Exit::Work, "cannot write the bundle", path, e))?;
             files::write(path, (output::pretty(&bundle)? + "\n").as_bytes())?;
         }

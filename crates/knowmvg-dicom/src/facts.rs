@@ -1,6 +1,7 @@
 //! [`Facts`]: what a file says about its image, as far as it names no one.
 
 use crate::dataset::Elements;
+use crate::derived::is_uid;
 use crate::format::{Photometric, PixelFormat};
 use crate::tags;
 
@@ -71,7 +72,7 @@ pub(crate) fn known_body_part(text: &str) -> Option<String> {
 /// SOP Class UID, if it is a UID.
 pub(crate) fn sop_class(elements: &Elements) -> Option<String> {
     let uid = elements.text(tags::SOP_CLASS_UID)?;
-    (uid.len() <= 64 && uid.chars().all(|c| c.is_ascii_digit() || c == '.')).then_some(uid)
+    is_uid(&uid).then_some(uid)
 }
 
 /// What kind of object a SOP class stores, in words.

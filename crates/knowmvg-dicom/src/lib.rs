@@ -41,6 +41,7 @@ mod facts;
 mod file;
 mod format;
 mod grey;
+mod guard;
 mod image_file;
 mod read;
 mod rle;
@@ -50,8 +51,8 @@ mod voi;
 mod warnings;
 
 pub use derived::{
-    Code, ContentTime, Identifiers, Site, Source, WriteError, coded_finding, coded_site, gsps, report_text,
-    secondary_capture, sr,
+    Code, ContentTime, Identifiers, Site, Source, WriteError, coded_finding, coded_site, gsps, is_uid, name_based_uuid,
+    report_text, secondary_capture, sr,
 };
 pub use error::Error;
 pub use facts::Facts;

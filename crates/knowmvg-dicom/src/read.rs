@@ -1,13 +1,12 @@
 //! [`read`]: the whole way from bytes to an image.
 
-use std::panic::catch_unwind;
-
 use knowmvg::image::{GreyImage, ImageSource};
 
 use crate::dataset::Elements;
 use crate::error::Error;
 use crate::facts::{self, Facts};
 use crate::format::PixelFormat;
+use crate::guard::guarded;
 use crate::{codec, file, grey, tags, warnings};
 
 /// Most bytes that a file may have: 512 MiB, four times the pixels of the largest image.
@@ -34,12 +33,7 @@ pub struct DicomImage {
 /// # Departures
 /// Files without preamble, without file meta information or with a wrong transfer syntax are read, with a warning.
 pub fn read(bytes: &[u8]) -> Result<DicomImage, Error> {
-    if bytes.len() > MAX_FILE_BYTES {
-        return Err(Error::FileTooLarge { limit: MAX_FILE_BYTES, inflated: false });
-    }
-    // The last line of defence: the parser is a large dependency, and a panic in it is an error of the file.
-    catch_unwind(|| decode(bytes))
-        .unwrap_or(Err(Error::Damaged { problem: "a structure that the parser gave up on", offset: 0 }))
+    guarded(bytes, MAX_FILE_BYTES, decode)
 }
 
 fn decode(bytes: &[u8]) -> Result<DicomImage, Error> {

@@ -1,7 +1,7 @@
 //! Names of resources that follow from what they describe, so that a bundle that is sent twice adds nothing.
 
+use knowmvg_dicom::name_based_uuid;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// What makes a bundle the one that it is.
 pub(crate) struct Names {
@@ -16,16 +16,8 @@ impl Names {
 
     /// `urn:uuid:` and a UUID of version 8 (RFC 9562 §5.8) for a resource.
     pub fn urn(&self, resource: &str) -> String {
-        let mut hash = Sha256::new_with_prefix(b"knowmvg-fhir");
-        for part in self.parts.iter().map(String::as_str).chain([resource]) {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-        let digest = hash.finalize();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        bytes[6] = bytes[6] & 0x0f | 0x80;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let parts: Vec<&str> = self.parts.iter().map(String::as_str).chain([resource]).collect();
+        let bytes = name_based_uuid("knowmvg-fhir", &parts);
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("urn:uuid:{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }

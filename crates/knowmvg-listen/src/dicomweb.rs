@@ -3,6 +3,7 @@
 //! # Source
 //! PS3.18 §10.4 to §10.6, annex F for JSON.
 
+use knowmvg_dicom::is_uid;
 use serde_json::Value;
 
 use crate::http::{Client, HttpProblem};
@@ -116,8 +117,7 @@ impl DicomWeb {
 
 /// A UID of a server or a file that is about to stand in a path.
 fn uid(text: &str) -> Result<&str, HttpProblem> {
-    let fits = !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if fits { Ok(text) } else { Err(HttpProblem::Answer) }
+    if is_uid(text) { Ok(text) } else { Err(HttpProblem::Answer) }
 }
 
 fn items(found: &Value) -> impl Iterator<Item = &Value> {

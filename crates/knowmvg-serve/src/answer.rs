@@ -51,7 +51,7 @@ fn report(grounding: &Grounding, origin: &Origin) -> Result<Vec<u8>, Problem> {
 
 fn bundle(grounding: &Grounding, origin: &Origin, version: Version) -> Result<Vec<u8>, Problem> {
     let issued = ContentTime::now().to_rfc3339();
-    let bundle = knowmvg_fhir::bundle(grounding, origin.identifiers()?, &issued, version);
+    let bundle = knowmvg_fhir::bundle(grounding, origin.source()?.identifiers(), &issued, version);
     json(&bundle.map_err(|error| Problem::new(&INTERNAL, error.to_string()))?)
 }
 

@@ -28,7 +28,7 @@ const MAX_REVIEW_BYTES: usize = 4 << 20;
 pub(crate) async fn export(State(app): State<App>, Id(id): Id, request: Request) -> Result<Answer, Problem> {
     let format = Format::wanted(request.headers())?;
     let encoded = find(&app, &id)?;
-    if format == Format::Dicom {
+    if format.is_about_a_patient() {
         encoded.origin.source()?;
     }
     let (place, request) = enter(&app, request).await?;

@@ -1,6 +1,6 @@
 //! [`Origin`]: whose image it is, for results that go to an archive.
 
-use knowmvg_dicom::{Identifiers, Source, is_dicom};
+use knowmvg_dicom::{Source, is_dicom};
 
 use crate::problem::{NO_DICOM_FORM, Problem};
 
@@ -12,7 +12,7 @@ pub(crate) enum Origin {
     /// It was not looked at: nobody asked for such a result.
     NotRead,
     /// The upload is DICOM.
-    Dicom(Box<(Source, Identifiers)>),
+    Dicom(Box<Source>),
     /// The upload is a picture, or lacks what every DICOM image has; and in what way.
     None(String),
 }
@@ -23,32 +23,20 @@ impl Origin {
         if !is_dicom(bytes) {
             return Self::None("expected an image that was sent as DICOM, found a picture".to_owned());
         }
-        match Source::read(bytes).and_then(|source| Ok((source, Identifiers::read(bytes)?))) {
-            Ok(read) => Self::Dicom(Box::new(read)),
+        match Source::read(bytes) {
+            Ok(source) => Self::Dicom(Box::new(source)),
             // These errors quote no value of the file.
             Err(error) => Self::None(error.to_string()),
         }
     }
 
-    /// What a DICOM result repeats.
+    /// What a DICOM or FHIR result repeats.
     ///
     /// # Errors
     /// When there is none.
     pub fn source(&self) -> Result<&Source, Problem> {
-        self.read_from().map(|(source, _)| source)
-    }
-
-    /// What a FHIR result refers to.
-    ///
-    /// # Errors
-    /// When there is nothing.
-    pub fn identifiers(&self) -> Result<&Identifiers, Problem> {
-        self.read_from().map(|(_, identifiers)| identifiers)
-    }
-
-    fn read_from(&self) -> Result<&(Source, Identifiers), Problem> {
         match self {
-            Self::Dicom(read) => Ok(read),
+            Self::Dicom(source) => Ok(source),
             Self::NotRead => Err(Problem::new(&NO_DICOM_FORM, "the image was not read for this form")),
             Self::None(why) => Err(Problem::new(&NO_DICOM_FORM, why)),
         }

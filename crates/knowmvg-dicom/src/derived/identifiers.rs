@@ -1,7 +1,6 @@
 //! [`Identifiers`]: which object a file holds, and of whom.
 
 use std::fmt;
-use std::panic::catch_unwind;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
@@ -11,6 +10,7 @@ use super::tree::Item;
 use super::uid::is_uid;
 use crate::error::Error;
 use crate::file;
+use crate::guard::guarded;
 use crate::read::MAX_FILE_BYTES;
 
 /// Most bytes of a value; Patient ID and Accession Number have 64 and 16 characters.
@@ -55,17 +55,18 @@ impl Identifiers {
     /// When the file is not DICOM, is damaged, lacks one of the UIDs, or holds text that its character set does not explain. No error quotes a
     /// value.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        if bytes.len() > MAX_FILE_BYTES {
-            return Err(Error::FileTooLarge { limit: MAX_FILE_BYTES, inflated: false });
-        }
-        catch_unwind(|| Self::parse(bytes))
-            .unwrap_or(Err(Error::Damaged { problem: "a structure that the parser gave up on", offset: 0 }))
+        guarded(bytes, MAX_FILE_BYTES, Self::parse)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let file = file::open(bytes)?;
         let item = Item::read(&file.dataset, file.encoding, is_wanted)?;
         let charset = Charset::new(item.term(tags::SPECIFIC_CHARACTER_SET).as_deref())?;
+        Self::of(&item, &charset)
+    }
+
+    /// From the elements of a data set.
+    pub(super) fn of(item: &Item, charset: &Charset) -> Result<Self, Error> {
         let uid = |tag: Tag, name: &'static str| match item.term(tag) {
             None => Err(Error::Missing { name, tag: tag.to_string() }),
             Some(text) if is_uid(&text) => Ok(text),

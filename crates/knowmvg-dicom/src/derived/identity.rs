@@ -23,7 +23,15 @@ impl Identity {
         let findings = serde_json::to_string(&grounding.findings).map_err(|_| WriteError::Unwritable)?;
         let model = &grounding.model;
         let program = format!("{} {} {}", model.name, model.version, model.knowledge);
-        Ok(Self { parts: [kind.to_owned(), source.ids.sop_instance.clone(), model.sha256.clone(), program, findings] })
+        Ok(Self {
+            parts: [
+                kind.to_owned(),
+                source.identifiers.sop_instance_uid.clone(),
+                model.sha256.clone(),
+                program,
+                findings,
+            ],
+        })
     }
 
     /// SOP Instance UID.

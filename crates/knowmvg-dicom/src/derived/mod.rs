@@ -37,3 +37,4 @@ pub use naming::{Site, finding as coded_finding, site as coded_site};
 pub use narrative::report_text;
 pub use source::Source;
 pub use time::ContentTime;
+pub use uid::{is_uid, name_based_uuid};

@@ -1,7 +1,5 @@
 //! [`report_text`]: a report in words → its words.
 
-use std::panic::catch_unwind;
-
 use dicom_dictionary_std::tags;
 
 use super::charset::Charset;
@@ -9,6 +7,7 @@ use super::code::{self, Concept};
 use super::tree::Item;
 use crate::error::Error;
 use crate::file;
+use crate::guard::guarded;
 
 /// Most bytes of a report; one of words alone has some kilobytes.
 const MAX_REPORT_BYTES: usize = 1 << 24;
@@ -29,11 +28,7 @@ const NOT_IN_WORDS: [Concept; 1] = [code::IMAGING_MEASUREMENT_REPORT];
 /// # Departures
 /// Only what an item CONTAINS is read: who observed, in which language, and what it was inferred from is context.
 pub fn report_text(bytes: &[u8]) -> Result<Option<String>, Error> {
-    if bytes.len() > MAX_REPORT_BYTES {
-        return Err(Error::FileTooLarge { limit: MAX_REPORT_BYTES, inflated: false });
-    }
-    catch_unwind(|| parse(bytes))
-        .unwrap_or(Err(Error::Damaged { problem: "a structure that the parser gave up on", offset: 0 }))
+    guarded(bytes, MAX_REPORT_BYTES, parse)
 }
 
 fn parse(bytes: &[u8]) -> Result<Option<String>, Error> {

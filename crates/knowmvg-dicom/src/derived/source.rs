@@ -1,18 +1,18 @@
 //! [`Source`]: what a derived object repeats from the image.
 
 use std::fmt;
-use std::panic::catch_unwind;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::charset::Charset;
+use super::identifiers::Identifiers;
 use super::object::Object;
 use super::tree::Item;
-use super::uid::is_uid;
 use crate::error::Error;
 use crate::facts::{known_body_part, known_modality};
 use crate::file;
+use crate::guard::guarded;
 use crate::read::MAX_FILE_BYTES;
 
 /// Most bytes of a repeated value; the longest that the standard allows has 1,024 characters.
@@ -32,18 +32,10 @@ pub struct Source {
     pub(super) modality_lut: Object,
     /// VOI LUT or window, if the image has one.
     pub(super) voi_lut: Option<Object>,
-    pub(super) ids: Ids,
+    pub(super) identifiers: Identifiers,
     pub(super) image: ImageFacts,
     /// Timezone Offset From UTC.
     pub(super) timezone: Option<String>,
-}
-
-/// UIDs of an image and of what holds it.
-pub(super) struct Ids {
-    pub sop_class: String,
-    pub sop_instance: String,
-    pub study: String,
-    pub series: String,
 }
 
 /// What the image library and the display say.
@@ -143,12 +135,7 @@ impl Source {
     /// # Departures
     /// As [`read`](crate::read): a file without preamble or file meta information will do.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        if bytes.len() > MAX_FILE_BYTES {
-            return Err(Error::FileTooLarge { limit: MAX_FILE_BYTES, inflated: false });
-        }
-        // As for pixels: a panic in the parser is an error of the file.
-        catch_unwind(|| Self::parse(bytes))
-            .unwrap_or(Err(Error::Damaged { problem: "a structure that the parser gave up on", offset: 0 }))
+        guarded(bytes, MAX_FILE_BYTES, Self::parse)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, Error> {
@@ -165,10 +152,15 @@ impl Source {
             study: part(&STUDY, &STUDY_SEQUENCES, &STUDY_TYPE_2)?,
             modality_lut: modality_lut(&item, &charset)?,
             voi_lut: voi_lut(&item, &charset)?,
-            ids: Ids::read(&item)?,
+            identifiers: Identifiers::of(&item, &charset)?,
             image: ImageFacts::read(&item)?,
             timezone: item.term(tags::TIMEZONE_OFFSET_FROM_UTC).filter(|text| is_offset(text)),
         })
+    }
+
+    /// Which image it is, and of whom.
+    pub fn identifiers(&self) -> &Identifiers {
+        &self.identifiers
     }
 
     /// Columns of the stored image.
@@ -257,25 +249,6 @@ fn longest_below(item: &Item) -> usize {
 
 fn is_offset(text: &str) -> bool {
     matches!(text.as_bytes(), [b'+' | b'-', digits @ ..] if digits.len() == 4 && digits.iter().all(u8::is_ascii_digit))
-}
-
-impl Ids {
-    fn read(item: &Item) -> Result<Self, Error> {
-        let uid = |tag: Tag, name: &'static str| match item.term(tag) {
-            None => Err(Error::Missing { name, tag: tag.to_string() }),
-            Some(text) if is_uid(&text) => Ok(text),
-            Some(_) => {
-                let found = "other characters, or more than 64".to_owned();
-                Err(Error::Invalid { name, expected: "of digits and full stops", found })
-            }
-        };
-        Ok(Self {
-            sop_class: uid(tags::SOP_CLASS_UID, "SOP Class UID")?,
-            sop_instance: uid(tags::SOP_INSTANCE_UID, "SOP Instance UID")?,
-            study: uid(tags::STUDY_INSTANCE_UID, "Study Instance UID")?,
-            series: uid(tags::SERIES_INSTANCE_UID, "Series Instance UID")?,
-        })
-    }
 }
 
 impl ImageFacts {

@@ -4,12 +4,20 @@ use sha2::{Digest, Sha256};
 
 /// A UID below 2.25, from everything that makes the thing what it is.
 ///
+/// # Source
+/// PS3.5 §B.2 (UUIDs as UIDs).
+pub(super) fn of(parts: &[&str]) -> String {
+    format!("2.25.{}", u128::from_be_bytes(name_based_uuid("knowmvg-dicom", parts)))
+}
+
+/// A UUID of version 8 from everything that makes a thing what it is, and the domain that the name is of.
+///
 /// The parts are hashed with their lengths, so that `["ab", "c"]` and `["a", "bc"]` differ.
 ///
 /// # Source
-/// PS3.5 §B.2 (UUIDs as UIDs); RFC 9562 §5.8 (version 8: the bits are a hash of our choice, here SHA-256).
-pub(super) fn of(parts: &[&str]) -> String {
-    let mut hash = Sha256::new_with_prefix(b"knowmvg-dicom");
+/// RFC 9562 §5.8: the bits are a hash of our choice, here SHA-256.
+pub fn name_based_uuid(domain: &str, parts: &[&str]) -> [u8; 16] {
+    let mut hash = Sha256::new_with_prefix(domain);
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
@@ -19,11 +27,11 @@ pub(super) fn of(parts: &[&str]) -> String {
     uuid.copy_from_slice(&digest[..16]);
     uuid[6] = uuid[6] & 0x0f | 0x80;
     uuid[8] = uuid[8] & 0x3f | 0x80;
-    format!("2.25.{}", u128::from_be_bytes(uuid))
+    uuid
 }
 
 /// A UID as files hold it: at most 64 digits and full stops (PS3.5 §9.1).
-pub(super) fn is_uid(text: &str) -> bool {
+pub fn is_uid(text: &str) -> bool {
     !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 

@@ -1,7 +1,6 @@
 //! [`read`]: a report → its boxes.
 
 use std::collections::BTreeSet;
-use std::panic::catch_unwind;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
@@ -12,6 +11,7 @@ use crate::derived::code::{self, Code, Concept};
 use crate::derived::tree::Item;
 use crate::derived::uid::is_uid;
 use crate::error::Error;
+use crate::guard::guarded;
 use crate::{facts, file};
 
 /// Most bytes of a report; one of 256 boxes has 2 MiB.
@@ -64,11 +64,7 @@ pub struct ReadSite {
 /// # Incomplete
 /// Regions in three dimensions (SCOORD3D) and references to segmentations are passed over.
 pub fn read(bytes: &[u8]) -> Result<Vec<ReadBack>, Error> {
-    if bytes.len() > MAX_REPORT_BYTES {
-        return Err(Error::FileTooLarge { limit: MAX_REPORT_BYTES, inflated: false });
-    }
-    catch_unwind(|| parse(bytes))
-        .unwrap_or(Err(Error::Damaged { problem: "a structure that the parser gave up on", offset: 0 }))
+    guarded(bytes, MAX_REPORT_BYTES, parse)
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<ReadBack>, Error> {
