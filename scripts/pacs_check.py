@@ -211,18 +211,12 @@ def send_report(number, port):
         return False
 
 
-def until_told(what, send):
-    """As a modality does: again and again until the node says that it has it."""
-    wait_for(what, send)
-
-
 def round_trip(program, folder, destination, ports, seed):
     """Studies in by C-STORE and HL7, reports out to a destination; returns what the archive has."""
     http, dicom, node_port, hl7_port = ports
     folder.mkdir()
     archive = Orthanc(folder, http, dicom)
     try:
-        data = folder / "data"
         config = folder / "listen.toml"
         config.write_text(f"""
 data = "data"
@@ -244,8 +238,8 @@ name = "archive"
             path = study(folder, number)
             expected.add(f"2.25.1000{number}")
             steps = [
-                lambda: until_told("an image to be taken", lambda: send_image(path, node_port)),
-                lambda: until_told("a report to be taken", lambda: send_report(number, hl7_port)),
+                lambda: wait_for("an image to be taken", lambda: send_image(path, node_port)),
+                lambda: wait_for("a report to be taken", lambda: send_report(number, hl7_port)),
             ]
             dice.shuffle(steps)
             for step in steps:
@@ -259,7 +253,7 @@ name = "archive"
             # What a sender does not know to have arrived is sent again.
             number = dice.randrange(STUDIES)
             wait_for("the node", lambda: listens(node_port))
-            until_told("an image to be taken again", lambda: send_image(folder / f"{number}.dcm", node_port))
+            wait_for("an image to be taken again", lambda: send_image(folder / f"{number}.dcm", node_port))
         def is_over():
             status = node.status()
             return status and status["deliveries"] == {"sent": STUDIES} and status["images"] == {"done": STUDIES}
@@ -273,7 +267,7 @@ name = "archive"
         text = log.read()
         assert CANARY not in text and "CANARYWORD" not in text and "ACC0" not in text, "a log with something of a patient"
         assert subprocess.run([program, "listen", str(config), "--check"]).returncode == 0
-        return kills, sorted(reports), data
+        return kills, sorted(reports)
     finally:
         archive.process.terminate()
         archive.process.wait()
@@ -389,7 +383,7 @@ def main():
                 "store": f'store = {{ ae_title = "ORTHANC", address = "127.0.0.1:{dicom}" }}',
             }[name]
             start = time.time()
-            kills, reports, _ = round_trip(program, temporary / name, destination, ports, seed)
+            kills, reports = round_trip(program, temporary / name, destination, ports, seed)
             results.append([uid for _, uid in reports])
             print(f"{name}: {STUDIES} studies, killed {kills} times, {len(reports)} reports, each stored once, "
                   f"{time.time() - start:.0f} s")

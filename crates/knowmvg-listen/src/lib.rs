@@ -30,6 +30,7 @@ mod mllp;
 mod node;
 mod part10;
 mod poll;
+mod port;
 mod queue;
 mod result;
 mod run;

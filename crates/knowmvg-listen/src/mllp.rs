@@ -4,9 +4,8 @@
 //! HL7 Version 2, transport specification MLLP, release 1: `<VT> message <FS><CR>`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,7 +15,7 @@ use crate::error::ListenError;
 use crate::intake::hl7::{self, Acknowledgment, Content};
 use crate::intake::{Intake, MAX_REPORT, Refused};
 use crate::log::Log;
-use crate::node::Place;
+use crate::port::Port;
 
 const START: u8 = 0x0b;
 const END: [u8; 2] = [0x1c, 0x0d];
@@ -26,7 +25,7 @@ const MAX_MESSAGE: usize = 2 * MAX_REPORT;
 
 /// A server that has its port.
 pub(crate) struct Mllp {
-    listener: TcpListener,
+    port: Port,
     config: Hl7Config,
 }
 
@@ -36,44 +35,35 @@ impl Mllp {
     /// # Errors
     /// When somebody else has it.
     pub fn bind(config: &Hl7Config) -> Result<Self, ListenError> {
-        let address = config.listen;
-        let listener = TcpListener::bind(address).map_err(|source| ListenError::Listen { address, source })?;
-        Ok(Self { listener, config: config.clone() })
+        let port = Port::bind(config.listen, config.max_connections, "hl7 connection refused: too many")?;
+        Ok(Self { port, config: config.clone() })
     }
 
     /// Where it listens.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.port.address()
     }
 
-    /// Takes connections for ever, each in a thread of its own.
+    /// Takes connections for ever.
     pub fn run(&self, intake: &Arc<Intake>, log: &Log) {
-        let open = Arc::new(AtomicUsize::new(0));
         let timeout = Duration::from_secs(self.config.timeout_seconds.max(1));
-        for stream in self.listener.incoming() {
-            let Ok(stream) = stream else {
-                // Too many open files, most likely: others will be closed.
-                std::thread::sleep(Duration::from_millis(100));
-                continue;
-            };
-            let Ok(peer) = stream.peer_addr() else { continue };
-            let allow = &self.config.allow;
-            if !allow.is_empty() && !allow.iter().any(|ip| ip.to_canonical() == peer.ip().to_canonical()) {
+        self.port.run(log, |peer| {
+            if !self.lets_in(peer.ip()) {
                 log.event("hl7 connection refused: not allowed");
-                continue;
+                return None;
             }
-            if open.load(Ordering::SeqCst) >= self.config.max_connections {
-                log.event("hl7 connection refused: too many");
-                continue;
-            }
-            let (place, intake, log) = (Place::take(&open), intake.clone(), log.clone());
-            std::thread::spawn(move || {
-                let _place = place;
+            let (intake, log) = (intake.clone(), log.clone());
+            Some(move |stream: TcpStream| {
                 if let Err(error) = serve(&stream, timeout, &intake) {
                     log.with("hl7 connection broken", json!({"problem": error.kind().to_string()}));
                 }
-            });
-        }
+            })
+        });
+    }
+
+    fn lets_in(&self, from: IpAddr) -> bool {
+        let allow = &self.config.allow;
+        allow.is_empty() || allow.iter().any(|ip| ip.to_canonical() == from.to_canonical())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, DAY};
 use crate::dicomweb::{DicomWeb, Series};
 use crate::http::{Client, HttpProblem};
 use crate::intake::{Intake, Refused, fhir};
@@ -19,9 +19,6 @@ const FHIR_JSON: &str = "application/fhir+json";
 
 /// Pages of one FHIR search that are followed.
 const MAX_PAGES: usize = 100;
-
-/// Seconds of a day.
-const DAY: i64 = 86_400;
 
 /// Asks one server.
 pub(crate) struct Poll {

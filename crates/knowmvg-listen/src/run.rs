@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::bell::Bell;
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, DAY};
 use crate::config::{Config, PollConfig};
 use crate::deliver::Outbox;
 use crate::dicomweb::DicomWeb;
@@ -37,9 +37,6 @@ const MAX_OBJECT_MIB: u64 = 256;
 
 /// How often the spool and the queue are cleaned.
 const CLEANING: Duration = Duration::from_secs(3600);
-
-/// Seconds of a day.
-const DAY: i64 = 86_400;
 
 /// What became of a question to a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,9 +4,7 @@ mod access;
 mod association;
 mod command;
 
-use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dicom_ul::association::server::ServerAssociationOptions;
@@ -18,6 +16,7 @@ use crate::config::DicomConfig;
 use crate::error::ListenError;
 use crate::intake::Intake;
 use crate::log::Log;
+use crate::port::Port;
 use crate::tls;
 
 pub(crate) use command::{Command, MAX_COMMAND, status};
@@ -54,7 +53,7 @@ const SOP_CLASSES: [&str; 7] = [
 
 /// A node that has its port.
 pub(crate) struct Node {
-    listener: TcpListener,
+    port: Port,
     config: DicomConfig,
     tls: Option<Arc<ServerConfig>>,
 }
@@ -65,39 +64,24 @@ impl Node {
     /// # Errors
     /// When somebody else has the port, or a certificate can't be read.
     pub fn bind(config: &DicomConfig) -> Result<Self, ListenError> {
-        let address = config.listen;
-        let listener = TcpListener::bind(address).map_err(|source| ListenError::Listen { address, source })?;
+        let port = Port::bind(config.listen, config.max_associations, "dicom connection refused: too many")?;
         let tls = config.tls.as_ref().map(tls::server).transpose()?;
-        Ok(Self { listener, config: config.clone(), tls })
+        Ok(Self { port, config: config.clone(), tls })
     }
 
     /// Where it listens.
     pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
-        self.listener.local_addr()
+        self.port.address()
     }
 
-    /// Takes connections for ever, each in a thread of its own.
+    /// Takes connections for ever.
     pub fn run(&self, intake: &Arc<Intake>, log: &Log) {
-        let open = Arc::new(AtomicUsize::new(0));
-        for stream in self.listener.incoming() {
-            let Ok(stream) = stream else {
-                // Too many open files, most likely: others will be closed.
-                std::thread::sleep(Duration::from_millis(100));
-                continue;
-            };
-            let Ok(peer) = stream.peer_addr() else { continue };
-            if open.load(Ordering::SeqCst) >= self.config.max_associations {
-                log.event("dicom connection refused: too many");
-                continue;
-            }
+        self.port.run(log, |peer| {
             let allowed = Allowed::new(&self.config, peer.ip());
-            let place = Place::take(&open);
+            let options = options(&self.config.ae_title, allowed, self.timeout());
             let (tls, intake, log) = (self.tls.clone(), intake.clone(), log.clone());
-            let (title, limit, timeout) =
-                (self.config.ae_title.clone(), self.config.max_object_mib << 20, self.timeout());
-            std::thread::spawn(move || {
-                let _place = place;
-                let options = options(&title, allowed, timeout);
+            let limit = self.config.max_object_mib << 20;
+            Some(move |stream| {
                 // The library's errors may quote a peer's messages, so only their kind is told.
                 let outcome = match tls {
                     Some(config) => {
@@ -110,8 +94,8 @@ impl Node {
                     Some(Err(broken)) => log.with("dicom association broken", serde_json::json!({"problem": broken.0})),
                     Some(Ok(())) => {}
                 }
-            });
-        }
+            })
+        });
     }
 
     fn timeout(&self) -> Duration {
@@ -138,20 +122,4 @@ fn options(
         options = options.with_transfer_syntax(transfer_syntax);
     }
     options
-}
-
-/// A place among the open connections; given back when dropped.
-pub(crate) struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    pub fn take(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::SeqCst);
-        Self(open.clone())
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }

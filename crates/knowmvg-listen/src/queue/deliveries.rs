@@ -46,7 +46,7 @@ impl Queue {
         Ok(found)
     }
 
-    /// The destination has it. Returns the files that nobody needs any more.
+    /// The destination has it.
     ///
     /// # Errors
     /// When the queue can't be written.
