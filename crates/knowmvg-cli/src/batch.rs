@@ -6,7 +6,7 @@ use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use knowmvg::ask::{asked, report_warnings};
+use knowmvg::ask::{Asking, report_warnings};
 use knowmvg::grounder::{Grounder, Session};
 use serde::Deserialize;
 
@@ -136,7 +136,9 @@ impl Batch<'_> {
             self.current = Some((path, session));
         }
         let (_, session) = self.current.as_ref().expect("the image was encoded above");
-        let mut grounding = session.grounding(asked(row.report.as_deref(), &row.phrases));
+        let Asking { asked, warnings } = session.asked(row.report.as_deref(), &row.phrases);
+        let mut grounding = session.grounding(asked);
+        grounding.warnings.extend(warnings);
         grounding.warnings.extend(report_warnings(row.report.as_deref(), &grounding));
         grounding.id = Some(row.id.clone());
         output::json_line(&grounding)

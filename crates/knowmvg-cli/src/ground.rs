@@ -1,6 +1,6 @@
 //! `knowmvg ground IMAGE`.
 
-use knowmvg::ask::{asked, report_warnings};
+use knowmvg::ask::{Asking, report_warnings};
 use knowmvg::grounder::MAX_PHRASES;
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
@@ -23,8 +23,9 @@ pub fn run(args: &GroundArgs) -> Result<(), Failure> {
     let (_, grounder) = model_folder::load(args.model.as_deref())?;
     let session =
         grounder.session(&image).map_err(|e| Failure::about(Exit::Work, "cannot encode the image", path, e))?;
-    let asked = asked(report.as_deref(), &args.phrases);
+    let Asking { asked, warnings } = session.asked(report.as_deref(), &args.phrases);
     let mut grounding = session.grounding(asked.clone());
+    grounding.warnings.extend(warnings);
     grounding.warnings.extend(report_warnings(report.as_deref(), &grounding));
     grounding.warnings.iter().for_each(|warning| output::warn(warning));
     write_files(args, &image, &grounding)?;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use knowmvg::ask::{asked, report_warnings};
+use knowmvg::ask::{Asking, report_warnings};
 use knowmvg::grounder::Grounder;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -92,7 +92,9 @@ impl Worker {
         let image = knowmvg_dicom::read_image(&file).map_err(|e| never(e.to_string()))?;
         let source = knowmvg_dicom::Source::read(&file).map_err(|e| never(e.to_string()))?;
         let session = self.grounder.session(&image).map_err(|_| never("the image cannot be encoded".into()))?;
-        let mut grounding = session.grounding(asked(Some(&job.words), &[]));
+        let Asking { asked, warnings } = session.asked(Some(&job.words), &[]);
+        let mut grounding = session.grounding(asked);
+        grounding.warnings.extend(warnings);
         grounding.warnings.extend(report_warnings(Some(&job.words), &grounding));
         let Some(result) = result::write(&source, &grounding, job.matched).map_err(never)? else {
             self.log.with("nothing to show", json!({"image": job.id}));

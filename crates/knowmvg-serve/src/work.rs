@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use knowmvg::ask::{asked, report_warnings};
+use knowmvg::ask::{Asking, report_warnings};
 use knowmvg::grounder::{Explanation, Passed, Session};
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
@@ -44,11 +44,13 @@ impl App {
         tell: &mut dyn FnMut(Passed),
     ) -> Result<Grounding, Problem> {
         let start = Instant::now();
-        let grounding = session.grounding_while(asked(words.report.as_deref(), &words.phrases), &mut |passed| {
+        let Asking { asked, warnings } = session.asked(words.report.as_deref(), &words.phrases);
+        let grounding = session.grounding_while(asked, &mut |passed| {
             tell(passed);
             !cancel.is_cancelled()
         });
         let mut grounding = grounding.ok_or_else(stopped)?;
+        grounding.warnings.extend(warnings);
         grounding.warnings.extend(report_warnings(words.report.as_deref(), &grounding));
         self.metrics().took(Stage::Ground, start.elapsed());
         Ok(grounding)
@@ -67,7 +69,7 @@ impl App {
         finding: usize,
     ) -> Result<Explanation, Problem> {
         let start = Instant::now();
-        let asked = asked(words.report.as_deref(), &words.phrases);
+        let Asking { asked, .. } = session.asked(words.report.as_deref(), &words.phrases);
         let count = asked.len();
         let phrase = asked.get(finding);
         let phrase = phrase.ok_or_else(|| {

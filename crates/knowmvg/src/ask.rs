@@ -1,12 +1,73 @@
 //! What a user gives → [`Asked`]: a report and typed phrases become the phrases to ground.
 
-use crate::grounder::Asked;
-use crate::grounding::Grounding;
+use crate::grounder::{Asked, Session};
+use crate::grounding::{Assertion, Grounding};
 use crate::knowledge::KnowledgeBase;
-use crate::report::{self, MAX_REPORT_BYTES};
+use crate::reader::{PhraseReader, ReadPhrase, Reading};
+use crate::report::{self, MAX_REPORT_BYTES, Phrase};
 
-/// The observations of a report, then the phrases that the user gave.
-pub fn asked(report: Option<&str>, phrases: &[String]) -> Vec<Asked> {
+/// The phrases to ground, and what should be known of how they were read.
+#[derive(Debug, Clone, Default)]
+pub struct Asking {
+    /// The observations of the report, then the phrases that the user gave.
+    pub asked: Vec<Asked>,
+    /// Without words of the report.
+    pub warnings: Vec<String>,
+}
+
+impl Session<'_> {
+    /// Reads a report and typed phrases: with the model's reader if it has one, else by rules.
+    pub fn asked(&self, report: Option<&str>, phrases: &[String]) -> Asking {
+        match self.reader() {
+            Some(reader) => self.read_by(reader, report, phrases),
+            None => Asking { asked: asked_by_rules(report, phrases), warnings: vec![] },
+        }
+    }
+
+    fn read_by(&self, reader: &dyn PhraseReader, report: Option<&str>, phrases: &[String]) -> Asking {
+        let mut asking = Asking::default();
+        if let Some(report) = report {
+            let read = self.seen(|seen| reader.report(seen, report));
+            asking.asked = match asking.noted(read) {
+                Some(Reading { phrases, warnings }) => {
+                    asking.warnings.extend(warnings);
+                    with_denials(phrases, report)
+                }
+                None => asked_by_rules(Some(report), &[]),
+            };
+        }
+        let typed: Vec<Phrase> = phrases.iter().map(|text| report::query(text, KnowledgeBase::chest())).collect();
+        if !typed.is_empty() {
+            let read = self.seen(|seen| reader.phrases(seen, &typed));
+            let embeds = asking.noted(read).unwrap_or_default();
+            let embeds = embeds.into_iter().map(Some).chain(std::iter::repeat(None));
+            asking.asked.extend(typed.into_iter().zip(embeds).map(|(phrase, embed)| Asked::typed(phrase, embed)));
+        }
+        asking
+    }
+}
+
+impl Asking {
+    /// What was read; a failure becomes a warning, because rules can read in its place.
+    fn noted<T>(&mut self, read: Result<T, String>) -> Option<T> {
+        read.map_err(|problem| {
+            self.warnings.push(format!("the language model did not read this ({problem}); rules did"));
+        })
+        .ok()
+    }
+}
+
+/// What was read with the findings that the report denies, which readers pass over: they are listed and get no box.
+fn with_denials(read: Vec<ReadPhrase>, report: &str) -> Vec<Asked> {
+    let denied = report::phrases(report, KnowledgeBase::chest()).into_iter();
+    let denied = denied.filter(|phrase| phrase.assertion == Assertion::Absent).map(Asked::from_report);
+    let mut asked: Vec<Asked> = read.into_iter().map(Asked::from_reader).chain(denied).collect();
+    asked.sort_by_key(Asked::start);
+    asked
+}
+
+/// The observations of a report as rules find them, then the phrases that the user gave.
+pub fn asked_by_rules(report: Option<&str>, phrases: &[String]) -> Vec<Asked> {
     let knowledge = KnowledgeBase::chest();
     let from_report = report.into_iter().flat_map(|text| report::phrases(text, knowledge)).map(Asked::from_report);
     from_report.chain(phrases.iter().map(|text| Asked::from_user(report::query(text, knowledge)))).collect()

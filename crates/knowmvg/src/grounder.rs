@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
-use crate::ask::asked;
 use crate::calibration::{Calibration, Signs};
 use crate::decoder::{ANATOMY, Decoder, anatomy_key, identity_thorax};
 use crate::geometry::{Box2, Image, Map, Model, Thorax};
@@ -23,7 +22,7 @@ use crate::model::adapters::TowerAdapters;
 use crate::model::answer::{Answer, Candidate, MIN_PRESENCE};
 use crate::model::config::ModelConfig;
 use crate::model::encode::encode;
-use crate::model::input::{Features, ImageInput};
+use crate::model::input::{Features, ImageInput, PhraseInput};
 use crate::model::params;
 use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
 use crate::model::trace::TraceMap;
@@ -32,6 +31,7 @@ use crate::model::weights::{WeightError, WeightFile, hex};
 use crate::prior::Prior;
 use crate::prior::frame::model_from_typical;
 use crate::prior::table::PriorTable;
+use crate::reader::{PhraseReader, ReadPhrase, Seen};
 use crate::report::Phrase;
 
 /// Most phrases of one report that are grounded; the others are listed without boxes, with a warning.
@@ -92,6 +92,7 @@ pub struct Grounder {
     knowledge: &'static KnowledgeBase,
     device: Device,
     sha256: String,
+    reader: Option<Box<dyn PhraseReader>>,
 }
 
 impl Grounder {
@@ -163,15 +164,30 @@ impl Grounder {
             knowledge,
             device,
             sha256,
+            reader: None,
         })
+    }
+
+    /// The same decoder behind another reader.
+    pub fn with_reader(self, reader: Box<dyn PhraseReader>) -> Self {
+        Self { reader: Some(reader), ..self }
+    }
+
+    /// What reads reports and phrases, if it is not the decoder's own reader.
+    pub fn reader(&self) -> Option<&dyn PhraseReader> {
+        self.reader.as_deref()
     }
 
     /// What this is, for results and for `knowmvg info`.
     pub fn info(&self) -> ModelInfo {
+        let (name, sha256) = match &self.reader {
+            Some(reader) => (reader.name(), hex(&Sha256::digest(format!("{} {}", self.sha256, reader.sha256())))),
+            None => (self.config.model_type.as_str(), self.sha256.clone()),
+        };
         ModelInfo {
-            name: self.config.model_type.clone(),
+            name: name.into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            sha256: self.sha256.clone(),
+            sha256,
             knowledge: self.knowledge.manifest().version.clone(),
         }
     }
@@ -253,7 +269,11 @@ impl Grounder {
         report: Option<&str>,
         phrases: &[String],
     ) -> Result<Grounding, GrounderError> {
-        Ok(self.session(image)?.grounding(asked(report, phrases)))
+        let session = self.session(image)?;
+        let asking = session.asked(report, phrases);
+        let mut grounding = session.grounding(asking.asked);
+        grounding.warnings.extend(asking.warnings);
+        Ok(grounding)
     }
 }
 
@@ -271,17 +291,34 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, GrounderE
 pub struct Asked {
     phrase: Phrase,
     in_report: bool,
+    /// `e_box` of another reader than the decoder's.
+    embed: Option<Vec<f32>>,
 }
 
 impl Asked {
     /// Its span points into the report.
     pub fn from_report(phrase: Phrase) -> Self {
-        Self { phrase, in_report: true }
+        Self { phrase, in_report: true, embed: None }
     }
 
     /// The user typed it.
     pub fn from_user(phrase: Phrase) -> Self {
-        Self { phrase, in_report: false }
+        Self::typed(phrase, None)
+    }
+
+    /// Another reader found it in the report.
+    pub fn from_reader(read: ReadPhrase) -> Self {
+        Self { phrase: read.phrase, in_report: true, embed: Some(read.embed) }
+    }
+
+    /// The user typed it, and another reader may have read it.
+    pub(crate) fn typed(phrase: Phrase, embed: Option<Vec<f32>>) -> Self {
+        Self { phrase, in_report: false, embed }
+    }
+
+    /// Where it starts in the report.
+    pub(crate) fn start(&self) -> usize {
+        self.phrase.span.start
     }
 }
 
@@ -345,6 +382,17 @@ pub struct Explanation {
 }
 
 impl Session<'_> {
+    /// What reads for this session, if it is not the decoder's own reader.
+    pub(crate) fn reader(&self) -> Option<&dyn PhraseReader> {
+        self.grounder.reader()
+    }
+
+    /// Lets a reader look.
+    pub fn seen<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        let decoder = self.grounder.decoder();
+        look(&Seen { features: &self.features, model_from_thorax: &self.model_from_thorax, decoder: &decoder })
+    }
+
     /// Lungs and heart in pixels of the stored image.
     pub fn anatomy(&self) -> Vec<AnatomyBox> {
         let decoder = self.grounder.decoder();
@@ -395,7 +443,7 @@ impl Session<'_> {
         // Phrases that are decoded together share the frame of their priors.
         let (anatomy, findings): (Vec<usize>, Vec<usize>) = wanted.into_iter().partition(|i| prepared[*i].is_anatomy);
         for chunk in anatomy.chunks(PHRASES_PER_PASS).chain(findings.chunks(PHRASES_PER_PASS)) {
-            let batch = chunk.iter().map(|i| (&asked[*i].phrase, &prepared[*i]));
+            let batch = chunk.iter().map(|i| (&asked[*i], &prepared[*i]));
             for (i, answer) in chunk.iter().zip(self.decode(prepared[chunk[0]].frame, batch, &mut ())) {
                 answers[*i] = Some(answer);
             }
@@ -431,12 +479,16 @@ impl Session<'_> {
     fn decode<'p>(
         &self,
         frame: Map<Model, Thorax>,
-        batch: impl Iterator<Item = (&'p Phrase, &'p Prepared)>,
+        batch: impl Iterator<Item = (&'p Asked, &'p Prepared)>,
         trace: &mut impl crate::model::trace::Trace,
     ) -> Vec<Answer> {
         let decoder = self.grounder.decoder();
         let grid = self.features.grid;
-        let phrases = batch.map(|(phrase, prepared)| decoder.input(phrase, &prepared.prior, &frame, grid)).collect();
+        let input = |(asked, prepared): (&Asked, &Prepared)| PhraseInput {
+            embed: asked.embed.clone(),
+            ..decoder.input(&asked.phrase, &prepared.prior, &frame, grid)
+        };
+        let phrases = batch.map(input).collect();
         let image = ImageInput { features: &self.features, model_from_thorax: frame, phrases };
         decoder.answers(&[image], trace).remove(0)
     }
@@ -484,7 +536,7 @@ impl Session<'_> {
             return None;
         }
         let mut trace = TraceMap::default();
-        let answer = self.decode(prepared.frame, std::iter::once((&asked.phrase, &prepared)), &mut trace).remove(0);
+        let answer = self.decode(prepared.frame, std::iter::once((asked, &prepared)), &mut trace).remove(0);
         let grid = self.features.grid;
         let (query, last) = (answer.candidates[0].query, self.grounder.config.layers - 1);
         let window_side = self.grounder.config.window;

@@ -34,6 +34,7 @@ pub mod knowledge;
 pub mod layer;
 pub mod model;
 pub mod prior;
+pub mod reader;
 pub mod report;
 
 // What surrounds it.

@@ -3,6 +3,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
+use super::lora::{LayerLora, Target, changed};
 use super::rotary::Rotation;
 use crate::config::TextConfig;
 use crate::weights::{Bias, WeightReader};
@@ -59,16 +60,18 @@ impl Attention {
         rotation: &Rotation,
         hidden: Option<&Tensor<4>>,
         memory: &mut Option<KeysValues>,
+        lora: Option<&LayerLora>,
     ) -> Tensor<3> {
-        let queries = rotation.turn(self.split(self.q_proj.forward(rows.clone()), self.heads));
-        let keys = rotation.turn(self.split(self.k_proj.forward(rows.clone()), self.key_value_heads));
-        let values = self.split(self.v_proj.forward(rows), self.key_value_heads);
+        let map = |map, target| changed(map, lora, target, rows.clone());
+        let queries = rotation.turn(self.split(map(&self.q_proj, Target::QProj), self.heads));
+        let keys = rotation.turn(self.split(map(&self.k_proj, Target::KProj), self.key_value_heads));
+        let values = self.split(map(&self.v_proj, Target::VProj), self.key_value_heads);
         let known = match memory.take() {
             Some(past) => past.followed_by(keys, values),
             None => KeysValues { keys, values },
         };
         *memory = Some(known.clone());
-        self.o_proj.forward(self.mix(queries, known, hidden))
+        changed(&self.o_proj, lora, Target::OProj, self.mix(queries, known, hidden))
     }
 
     /// The heads that share a key lie side by side, so they are more queries of one head: no key is copied.

@@ -3,6 +3,7 @@ use burn::nn::RmsNorm;
 use burn::tensor::Tensor;
 
 use super::attention::{Attention, KeysValues};
+use super::lora::LayerLora;
 use super::mlp::GatedMlp;
 use super::rotary::Rotation;
 use crate::config::TextConfig;
@@ -39,9 +40,10 @@ impl Block {
         rotation: &Rotation,
         hidden: Option<&Tensor<4>>,
         memory: &mut Option<KeysValues>,
+        lora: Option<&LayerLora>,
     ) -> Tensor<3> {
-        let attended = self.self_attn.forward(self.input_layernorm.forward(rows.clone()), rotation, hidden, memory);
-        let rows = rows + attended;
-        rows.clone() + self.mlp.forward(self.post_attention_layernorm.forward(rows))
+        let normed = self.input_layernorm.forward(rows.clone());
+        let rows = rows + self.self_attn.forward(normed, rotation, hidden, memory, lora);
+        rows.clone() + self.mlp.forward(self.post_attention_layernorm.forward(rows), lora)
     }
 }

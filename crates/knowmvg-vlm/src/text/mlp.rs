@@ -3,6 +3,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
 
+use super::lora::{LayerLora, Target, changed};
 use crate::weights::{Bias, WeightReader};
 
 /// `down(silu(gate(x)) * up(x))`.
@@ -28,8 +29,9 @@ impl GatedMlp {
 
     /// # Shapes
     /// - `rows`: `[.., width]`; returns the same
-    pub fn forward<const D: usize>(&self, rows: Tensor<D>) -> Tensor<D> {
-        let gate = silu(self.gate_proj.forward(rows.clone()));
-        self.down_proj.forward(gate * self.up_proj.forward(rows))
+    pub fn forward<const D: usize>(&self, rows: Tensor<D>, lora: Option<&LayerLora>) -> Tensor<D> {
+        let gate = silu(changed(&self.gate_proj, lora, Target::GateProj, rows.clone()));
+        let inner = gate * changed(&self.up_proj, lora, Target::UpProj, rows);
+        changed(&self.down_proj, lora, Target::DownProj, inner)
     }
 }

@@ -5,6 +5,7 @@
 mod attention;
 mod block;
 mod cache;
+mod lora;
 mod mask;
 mod mlp;
 mod model;
@@ -13,6 +14,7 @@ mod rotary;
 pub use attention::{Attention, KeysValues};
 pub use block::Block;
 pub use cache::Cache;
+pub use lora::{LayerLora, Lora, LoraAdapters, LoraConfig, Target};
 pub use mlp::GatedMlp;
 pub use model::{LanguageModel, TextBatch, TextNames};
 pub use rotary::{Position, Rotation};

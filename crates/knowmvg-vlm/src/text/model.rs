@@ -4,6 +4,7 @@ use burn::tensor::{Int, Tensor};
 
 use super::block::Block;
 use super::cache::Cache;
+use super::lora::LoraAdapters;
 use super::mask::hide;
 use super::rotary::{Position, Rotation};
 use crate::config::TextConfig;
@@ -96,17 +97,34 @@ impl LanguageModel {
     /// # Errors
     /// When the parts of the batch differ in size from each other, or its rows from those remembered.
     pub fn hidden_states(&self, batch: TextBatch, cache: &mut Cache) -> Result<Tensor<3>> {
+        self.adapted_hidden_states(batch, cache, None)
+    }
+
+    /// As [`LanguageModel::hidden_states`], with changes that were learnt.
+    ///
+    /// # Errors
+    /// As [`LanguageModel::hidden_states`], or when the changes are of a model with fewer layers.
+    pub fn adapted_hidden_states(
+        &self,
+        batch: TextBatch,
+        cache: &mut Cache,
+        lora: Option<&LoraAdapters>,
+    ) -> Result<Tensor<3>> {
         batch.check(cache)?;
+        let changes = lora.map_or(&[][..], LoraAdapters::layers);
+        if lora.is_some() && changes.len() != self.layers.len() {
+            let (expected, found) = (self.layers.len(), changes.len());
+            return Err(Error::Input(format!("expected changes of {expected} layers, found {found}")));
+        }
         cache.admit(&batch, self.layers.len());
         let [_, tokens, _] = batch.embeds.dims();
         let device = batch.embeds.device();
         let rotation = Rotation::of_text(&self.config.rope, self.config.head_width, &batch.positions, &device);
         let hidden = hide(&cache.is_token, tokens, &device);
-        let rows = self
-            .layers
-            .iter()
-            .zip(&mut cache.layers)
-            .fold(batch.embeds, |rows, (layer, memory)| layer.forward(rows, &rotation, hidden.as_ref(), memory));
+        let mut rows = batch.embeds;
+        for (index, (layer, memory)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
+            rows = layer.forward(rows, &rotation, hidden.as_ref(), memory, changes.get(index));
+        }
         Ok(self.norm.forward(rows))
     }
 

@@ -36,6 +36,6 @@ impl VisionBlock {
     /// - `groups`: how many patches side by side attend to each other, in order
     pub fn forward(&self, patches: Tensor<3>, rotation: &Rotation, groups: &[usize]) -> Tensor<3> {
         let patches = patches.clone() + self.attn.forward(self.norm1.forward(patches), rotation, groups);
-        patches.clone() + self.mlp.forward(self.norm2.forward(patches))
+        patches.clone() + self.mlp.forward(self.norm2.forward(patches), None)
     }
 }

@@ -9,7 +9,7 @@ use super::fine_map::{CELLS_PER_PATCH, pixel_patches, upsampling};
 use super::knowledge_prompt::NODE_FEATURES;
 use super::tokenizer::{NodeTexts, PAD, PhraseTokenizer};
 use super::visual_tokens::{POSITION_FEATURES, position_features};
-use super::{GroundingInput, MAX_NODES};
+use super::{GroundingInput, MAX_NODES, ReadPhrases};
 use crate::geometry::{Map, Model, Thorax};
 use crate::grounding::Side;
 use crate::knowledge::{self, Knowledge, KnowledgeBase};
@@ -31,6 +31,8 @@ pub struct PhraseInput {
     pub link_quality: f32,
     /// The prior on this image.
     pub prior: PriorOnImage,
+    /// `e_box` of another reader, `[width]`; the decoder's own reader reads the word pieces if absent.
+    pub embed: Option<Vec<f32>>,
 }
 
 /// One linked node.
@@ -87,6 +89,7 @@ pub fn phrase_input(
         link_quality: if nodes.is_empty() { 0.0 } else { linked.coverage.clamp(0.05, 1.0) as f32 },
         nodes,
         prior,
+        embed: None,
     }
 }
 
@@ -164,7 +167,20 @@ pub fn collate(
         link_quality: floats(text.link_quality, [batch * phrases, 1], device),
         prior: tensor3(text.prior, [batch, phrases, grid * grid]),
         prior_boxes: tensor3(text.prior_boxes, [batch, phrases, 4]),
+        read: read_phrases(images, phrases, config.width, device),
     }
+}
+
+/// The embeddings that phrases bring along; `None` if none brings one.
+fn read_phrases(images: &[ImageInput], phrases: usize, width: usize, device: &Device) -> Option<ReadPhrases> {
+    let slots = || images.iter().flat_map(|image| (0..phrases).map(|at| image.phrases.get(at)?.embed.as_deref()));
+    if slots().all(|embed| embed.is_none()) {
+        return None;
+    }
+    let rows = images.len() * phrases;
+    let embeds = slots().flat_map(|embed| embed.map_or_else(|| vec![0.0; width], <[f32]>::to_vec)).collect();
+    let is_read = slots().map(|embed| f32::from(embed.is_some())).collect();
+    Some(ReadPhrases { embeds: floats(embeds, [rows, width], device), is_read: floats(is_read, [rows, 1], device) })
 }
 
 fn ints(values: &[i32], shape: [usize; 2], device: &Device) -> Tensor<2, Int> {

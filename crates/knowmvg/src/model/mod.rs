@@ -113,6 +113,17 @@ pub struct GroundingInput {
     pub prior: Tensor<3>,
     /// Centre and size, `[batch, phrases, 4]`.
     pub prior_boxes: Tensor<3>,
+    /// What another reader made of the phrases; the model's own reads them all if absent.
+    pub read: Option<ReadPhrases>,
+}
+
+/// Embeddings of phrases by another reader than the model's own, such as a language model.
+#[derive(Debug, Clone)]
+pub struct ReadPhrases {
+    /// `e_box`, `[batch * phrases, width]`
+    pub embeds: Tensor<2>,
+    /// 1 where the other reader has read the phrase, 0 where the model's own does, `[batch * phrases, 1]`.
+    pub is_read: Tensor<2>,
 }
 
 /// Boxes after every layer, the last one last.
@@ -189,7 +200,7 @@ impl GroundingModel {
         };
         let width = config.width;
 
-        let phrase_embeds = self.read_phrases(&input);
+        let phrase_embeds = self.phrase_embeds(&input);
         trace.record("phrase_embeds", &phrase_embeds);
         let prompt = self.prompt(phrase_embeds.clone(), &input, config, trace);
 
@@ -234,8 +245,31 @@ impl GroundingModel {
         output
     }
 
-    /// `e_box`: the words of the phrase, with its side and zone.
-    fn read_phrases(&self, input: &GroundingInput) -> Tensor<2> {
+    /// The prompt tokens of every phrase as the model's own reader asks for them, for a language model to read before it
+    /// says where the phrase is (eq. 1, 2).
+    ///
+    /// # Shapes
+    /// - returns `[batch * phrases, prompt_tokens, width]`
+    pub fn knowledge_tokens(&self, input: &GroundingInput, config: &ModelConfig) -> Tensor<3> {
+        self.prompt(self.read_phrases(input), input, config, &mut ()).embeds
+    }
+
+    /// `e_box`, by whoever reads each phrase.
+    fn phrase_embeds(&self, input: &GroundingInput) -> Tensor<2> {
+        let own = self.read_phrases(input);
+        match &input.read {
+            Some(ReadPhrases { embeds, is_read }) => {
+                own * (is_read.clone().neg() + 1.0) + embeds.clone() * is_read.clone()
+            }
+            None => own,
+        }
+    }
+
+    /// `e_box` by the model's own reader: the words of the phrase, with its side and zone.
+    ///
+    /// # Shapes
+    /// - returns `[batch * phrases, width]`
+    pub fn read_phrases(&self, input: &GroundingInput) -> Tensor<2> {
         let words = self.phrase_encoder.forward(input.token_ids.clone(), input.is_word.clone());
         let side = self.sides.forward(input.sides.clone()).squeeze_dim(1);
         let zone = self.zones.forward(input.zones.clone()).squeeze_dim(1);

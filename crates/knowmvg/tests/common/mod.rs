@@ -120,6 +120,7 @@ impl Golden {
             link_quality: self.tensor("input.link_quality", device),
             prior: self.tensor("input.prior", device),
             prior_boxes: self.tensor("input.prior_boxes", device),
+            read: None,
         }
     }
 
