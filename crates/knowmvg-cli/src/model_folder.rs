@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use knowmvg::grounder::{Grounder, GrounderError};
+use knowmvg::grounder::Grounder;
 
 use crate::failure::{Exit, Failure};
 
@@ -15,7 +15,7 @@ const NAME: &str = "models";
 /// Finds and loads the model.
 pub fn load(given: Option<&Path>) -> Result<(PathBuf, Grounder), Failure> {
     let folder = find(given, &Places::of_this_process())?;
-    let grounder = Grounder::load(&folder).map_err(|e| broken(&folder, e))?;
+    let grounder = knowmvg_vlm::grounding::load(&folder).map_err(|e| broken(&folder, e))?;
     Ok((folder, grounder))
 }
 
@@ -25,7 +25,7 @@ pub fn locate(given: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 /// The files are there and don't hold a model.
-pub fn broken(folder: &Path, error: GrounderError) -> Failure {
+pub fn broken(folder: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     let fix = "restore the files of the model folder from the release; they belong together and may not be mixed";
     Failure::about(Exit::Model, "cannot load the model", folder, error).fix(fix)
 }

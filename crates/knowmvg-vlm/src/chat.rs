@@ -89,7 +89,7 @@ impl ChatStyle {
     /// # Source
     /// `chat_template.json` of Qwen2.5-VL-3B-Instruct; `tokenizer.chat_template` in the GGUF of SmolLM2-135M-Instruct.
     pub fn prompt(self, turns: &[Turn]) -> Vec<Piece> {
-        let mut prompt = Prompt::default();
+        let mut prompt = Prompt { style: self, pieces: vec![] };
         if turns.first().is_some_and(|turn| turn.role != Role::System) {
             prompt.turn(&Turn::system(self.default_system()));
         }
@@ -105,8 +105,8 @@ impl ChatStyle {
 const START: &str = "<|im_start|>";
 const END: &str = "<|im_end|>";
 
-#[derive(Default)]
 struct Prompt {
+    style: ChatStyle,
     pieces: Vec<Piece>,
 }
 
@@ -121,11 +121,13 @@ impl Prompt {
         for part in &turn.parts {
             match part {
                 Part::Text(text) => self.text(text),
-                Part::Picture => {
+                Part::Picture if self.style == ChatStyle::Qwen => {
                     self.special("<|vision_start|>");
                     self.pieces.push(Piece::Picture);
                     self.special("<|vision_end|>");
                 }
+                // SmolLM2 was trained without pictures: no token of its vocabulary stands around one.
+                Part::Picture => self.pieces.push(Piece::Picture),
             }
         }
         self.special(END);

@@ -20,10 +20,12 @@ pub mod chat;
 pub mod config;
 pub mod generate;
 pub mod gguf;
+pub mod grounding;
 pub mod image;
 pub mod positions;
 pub mod text;
 pub mod tokenizer;
+pub mod train;
 pub mod vision;
 pub mod weights;
 

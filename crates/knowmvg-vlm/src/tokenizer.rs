@@ -14,6 +14,7 @@ const CONTROL: u64 = 3;
 const USER_DEFINED: u64 = 4;
 
 /// Splits text into tokens as the model was trained to read it.
+#[derive(Clone)]
 pub struct TextTokenizer {
     inner: Tokenizer,
 }

@@ -27,8 +27,14 @@ impl Observer for Notes {
         }
     }
     fn advance(&mut self, _parts: u64) {}
-    fn epoch(&mut self, _stage: Stage, _epoch: usize, terms: &LossTerms, scores: Option<&BTreeMap<String, f64>>) {
-        self.losses.push(terms.total);
+    fn epoch(
+        &mut self,
+        _stage: &str,
+        _epoch: usize,
+        terms: &[(&'static str, f64)],
+        scores: Option<&BTreeMap<String, f64>>,
+    ) {
+        self.losses.push(terms[0].1);
         self.scores.extend(scores.cloned());
     }
     fn message(&mut self, _text: &str) {}

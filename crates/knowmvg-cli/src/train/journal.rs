@@ -8,8 +8,6 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use knowmvg::train::Observer;
-use knowmvg::train::criterion::LossTerms;
-use knowmvg::train::run::Stage;
 use knowmvg::train::tensorboard::EventFile;
 
 use crate::failure::{Exit, Failure};
@@ -42,10 +40,10 @@ impl Journal {
     /// Writes one epoch to both logs.
     fn write(&mut self, row: &Row) -> io::Result<()> {
         writeln!(self.log, "{}", serde_json::to_string(row)?)?;
-        let stage = stage_name(row.stage);
+        let stage = row.stage;
         let epoch = row.epoch as u64;
-        for (name, value) in terms(row.loss) {
-            self.events.scalar(&format!("{stage}/loss/{name}"), epoch, value)?;
+        for (name, value) in &row.loss {
+            self.events.scalar(&format!("{stage}/loss/{}", name.replace('_', " ")), epoch, *value)?;
         }
         for (name, value) in row.val.into_iter().flatten() {
             self.events.scalar(&format!("{stage}/val/{name}"), epoch, *value)?;
@@ -57,10 +55,10 @@ impl Journal {
 /// One line of `log.jsonl`.
 #[derive(serde::Serialize)]
 struct Row<'a> {
-    stage: Stage,
+    stage: &'a str,
     epoch: usize,
     seconds: u64,
-    loss: &'a LossTerms,
+    loss: BTreeMap<&'static str, f64>,
     val: Option<&'a BTreeMap<String, f64>>,
 }
 
@@ -74,10 +72,17 @@ impl Observer for Journal {
         self.bar.inc(parts);
     }
 
-    fn epoch(&mut self, stage: Stage, epoch: usize, loss: &LossTerms, scores: Option<&BTreeMap<String, f64>>) {
+    fn epoch(
+        &mut self,
+        stage: &str,
+        epoch: usize,
+        terms: &[(&'static str, f64)],
+        scores: Option<&BTreeMap<String, f64>>,
+    ) {
         let seconds = self.started.elapsed().as_secs();
+        let loss = terms.iter().copied().collect();
         let written = self.write(&Row { stage, epoch, seconds, loss, val: scores });
-        let line = epoch_line(seconds, stage, epoch, loss, scores);
+        let line = epoch_line(seconds, stage, epoch, terms, scores);
         self.bar.suspend(|| eprintln!("{line}"));
         // A full disk should not end a run whose checkpoints may lie elsewhere; it is told once.
         if let (Err(error), false) = (written, self.has_failed) {
@@ -93,34 +98,12 @@ impl Observer for Journal {
 
 fn epoch_line(
     seconds: u64,
-    stage: Stage,
+    stage: &str,
     epoch: usize,
-    loss: &LossTerms,
+    terms: &[(&'static str, f64)],
     scores: Option<&BTreeMap<String, f64>>,
 ) -> String {
     let scores: String = scores.into_iter().flatten().map(|(name, value)| format!("  {name} {value:.3}")).collect();
-    let terms: String = terms(loss).into_iter().map(|(name, value)| format!(" {name} {value:.3}")).collect();
-    format!("{seconds:5}s {stage:?} {epoch:3} {terms}{scores}")
-}
-
-fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Anatomy => "anatomy",
-        Stage::Findings => "findings",
-        Stage::Adaptation => "adaptation",
-    }
-}
-
-fn terms(loss: &LossTerms) -> [(&'static str, f64); 9] {
-    [
-        ("total", loss.total),
-        ("l1", loss.l1),
-        ("giou", loss.giou),
-        ("presence", loss.presence),
-        ("attention", loss.attention),
-        ("spread", loss.spread),
-        ("contrast", loss.contrast),
-        ("patch score", loss.patch_score),
-        ("patch box", loss.patch_box),
-    ]
+    let terms: String = terms.iter().map(|(name, value)| format!(" {} {value:.3}", name.replace('_', " "))).collect();
+    format!("{seconds:5}s {stage} {epoch:3} {terms}{scores}")
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use knowmvg::train::TrainError;
 use knowmvg::train::run::Run;
+use knowmvg_vlm::train::VlmTrainConfig;
 
 use crate::args::TrainArgs;
 use crate::failure::{Exit, Failure};
@@ -20,7 +21,11 @@ const TOWER_CONFIG: &str = "dinov2-small.config.json";
 
 /// Runs a recipe and prints the folder of the finished model.
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let mut config = recipe::read(&args.config)?;
+    let table = recipe::read_table(&args.config)?;
+    if recipe::is_of_language_model(&table) {
+        return run_language_model(args, recipe::of_language_model(table, &args.config)?);
+    }
+    let mut config = recipe::from_table(table, &args.config)?;
     config.seed = args.seed.unwrap_or(config.seed);
     files::create_folder(&config.output)?;
     let tower = config.tower.clone();
@@ -29,6 +34,21 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     journal.bar.finish_and_clear();
     let folder = finished.map_err(|e| failure(args, e))?;
     add_tower(&tower, &folder)?;
+    finish(&journal, &folder)
+}
+
+/// Runs the recipe of a language model.
+fn run_language_model(args: &TrainArgs, mut config: VlmTrainConfig) -> Result<(), Failure> {
+    config.seed = args.seed.unwrap_or(config.seed);
+    files::create_folder(&config.output)?;
+    let mut journal = Journal::open(&config.output)?;
+    let finished = knowmvg_vlm::train::Run::prepare(config).and_then(|run| run.run(args.resume, &mut journal));
+    journal.bar.finish_and_clear();
+    let folder = finished.map_err(|e| failure(args, e))?;
+    finish(&journal, &folder)
+}
+
+fn finish(journal: &Journal, folder: &Path) -> Result<(), Failure> {
     if let Some(peak) = machine::peak_memory_mib() {
         eprintln!("{:.0} s, peak memory {peak:.0} MiB", journal.started.elapsed().as_secs_f64());
     }

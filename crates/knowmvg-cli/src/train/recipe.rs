@@ -6,6 +6,7 @@ use std::path::Path;
 
 use knowmvg::model::config::ModelConfig;
 use knowmvg::train::config::TrainConfig;
+use knowmvg_vlm::train::VlmTrainConfig;
 use toml::{Table, Value};
 
 use crate::failure::{Exit, Failure};
@@ -13,7 +14,7 @@ use crate::failure::{Exit, Failure};
 /// Most recipes that stand on each other; more are a circle.
 const MAX_BASES: usize = 8;
 
-/// Reads a recipe.
+/// Reads the recipe of a decoder.
 pub fn read(path: &Path) -> Result<TrainConfig, Failure> {
     from_table(read_table(path)?, path)
 }
@@ -58,6 +59,23 @@ pub fn from_table(mut table: Table, path: &Path) -> Result<TrainConfig, Failure>
     if let Some(adaptation) = &mut config.adaptation {
         adaptation.init = adaptation.init.take().map(|init| base.join(init));
     }
+    Ok(config)
+}
+
+/// Whether a recipe teaches a language model.
+pub fn is_of_language_model(table: &Table) -> bool {
+    table.contains_key("language")
+}
+
+/// Understands the recipe of a language model that was read from `path`.
+pub fn of_language_model(table: Table, path: &Path) -> Result<VlmTrainConfig, Failure> {
+    let mut config: VlmTrainConfig =
+        table.try_into().map_err(|e| unreadable(path, e).fix("runs/vlm has recipes to compare with"))?;
+    let base = path.parent().unwrap_or(Path::new("."));
+    for target in [&mut config.corpus, &mut config.model, &mut config.language, &mut config.output] {
+        *target = base.join(&*target);
+    }
+    config.cache = config.cache.take().map(|cache| base.join(cache));
     Ok(config)
 }
 

@@ -4,6 +4,7 @@ mod answer;
 mod load;
 mod prompt;
 
+use burn::module::Module;
 use burn::tensor::Device;
 
 use crate::chat::ChatStyle;
@@ -14,6 +15,7 @@ use crate::tokenizer::TextTokenizer;
 use crate::vision::VisionTower;
 
 /// A language model with its words, and with eyes where its family has them.
+#[derive(Clone)]
 pub struct VisionLanguageModel {
     language: LanguageModel,
     sight: Option<Sight>,
@@ -24,6 +26,7 @@ pub struct VisionLanguageModel {
 }
 
 /// What a model needs to see.
+#[derive(Clone)]
 struct Sight {
     tower: VisionTower,
     preprocessor: PreprocessorConfig,
@@ -54,6 +57,19 @@ impl VisionLanguageModel {
     /// Tokens that end an answer.
     pub fn stop_ids(&self) -> &[u32] {
         &self.stop_ids
+    }
+
+    /// The same model whose weights take no part in any gradient.
+    pub fn frozen(self) -> Self {
+        let sight = self.sight.map(|sight| Sight { tower: sight.tower.no_grad(), ..sight });
+        Self { language: self.language.no_grad(), sight, ..self }
+    }
+
+    /// The same weights, off the graph that gradients are taken on.
+    pub fn valid(&self) -> Self {
+        let sight = self.sight.as_ref().map(|sight| Sight { tower: sight.tower.valid(), ..sight.clone() });
+        let device = self.language.valid().embed(&[vec![0]]).map_or_else(|_| self.device.clone(), |row| row.device());
+        Self { language: self.language.valid(), sight, device, ..self.clone() }
     }
 
     /// Where the weights lie.

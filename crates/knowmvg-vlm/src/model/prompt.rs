@@ -1,6 +1,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::{Sight, VisionLanguageModel};
+use crate::config::ImageTokens;
 use crate::image::{Patches, Picture};
 use crate::positions::positions;
 use crate::text::TextBatch;
@@ -52,6 +53,23 @@ impl VisionLanguageModel {
             replaced(embeds, &flags, self.see(sight, pictures, &grids)?)
         };
         Ok(TextBatch { embeds, is_token, positions })
+    }
+
+    /// The tokens of pictures that were looked at, one after the other.
+    ///
+    /// # Shapes
+    /// - returns `[tokens of all pictures, width]`
+    ///
+    /// # Errors
+    /// When the model has no vision tower.
+    pub fn see_patches(&self, pictures: &[Patches]) -> Result<Tensor<2>> {
+        let grids: Vec<Grid> = pictures.iter().map(|picture| picture.grid).collect();
+        self.see(self.sight()?, pictures, &grids)
+    }
+
+    /// The tokens that stand for images, and patches along one side of an image token, where there is a vision tower.
+    pub fn image_ids(&self) -> Option<(ImageTokens, usize)> {
+        self.sight.as_ref().map(|sight| (sight.tokens, sight.tower.config().merge))
     }
 
     fn see(&self, sight: &Sight, pictures: &[Patches], grids: &[Grid]) -> Result<Tensor<2>> {

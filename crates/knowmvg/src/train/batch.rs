@@ -51,7 +51,7 @@ impl BatchMaker<'_> {
             if stage == Stage::Adaptation && self.run.config.model.adapters.is_some() {
                 streams.push(self.run.cache.read_stream(id, *view, &read)?);
             }
-            blank_patches(&mut read, self.run.config.model.token_width, self.run.config.data.patch_dropout, rng);
+            read.blank_patches(self.run.config.data.patch_dropout, rng);
             features.push(read);
         }
         let mut images = Vec::with_capacity(members.len());
@@ -138,11 +138,14 @@ fn drop_knowledge(linked: &mut knowledge::Knowledge, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Blanks the tokens of some patches: standardised tokens have mean zero.
-fn blank_patches(features: &mut Features, token_width: usize, share: f64, rng: &mut ChaCha8Rng) {
-    for token in features.tokens.chunks_exact_mut(token_width) {
-        if rand::Rng::random_bool(rng, share) {
-            token.fill(0.0);
+impl Features {
+    /// Blanks the tokens of a share of patches: standardised tokens have mean zero.
+    pub fn blank_patches(&mut self, share: f64, rng: &mut ChaCha8Rng) {
+        let token_width = self.tokens.len() / (self.grid * self.grid);
+        for token in self.tokens.chunks_exact_mut(token_width) {
+            if rand::Rng::random_bool(rng, share) {
+                token.fill(0.0);
+            }
         }
     }
 }

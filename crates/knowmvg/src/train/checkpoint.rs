@@ -170,8 +170,11 @@ impl Checkpoint {
     }
 }
 
-/// The averaged weights keep the order in which the module's fields are visited, which is not the file's.
-fn read_params(path: &Path) -> Result<Vec<NamedParam>, TrainError> {
+/// Parameters in the order in which the module's fields are visited, which is not the file's.
+///
+/// # Errors
+/// When the file cannot be read, or was not written by [`params::save`].
+pub fn read_params(path: &Path) -> Result<Vec<NamedParam>, TrainError> {
     let file = WeightFile::open(path)?;
     let order = file.metadata().get("order").cloned().unwrap_or_default();
     let mut loader = file.loader()?;

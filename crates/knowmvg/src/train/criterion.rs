@@ -87,8 +87,23 @@ pub struct LossTerms {
 }
 
 impl LossTerms {
+    /// Every term with its name, the total first.
+    pub fn named(&self) -> [(&'static str, f64); 9] {
+        [
+            ("total", self.total),
+            ("l1", self.l1),
+            ("giou", self.giou),
+            ("presence", self.presence),
+            ("attention", self.attention),
+            ("spread", self.spread),
+            ("contrast", self.contrast),
+            ("patch_score", self.patch_score),
+            ("patch_box", self.patch_box),
+        ]
+    }
+
     /// Adds a share of other terms.
-    pub(super) fn add(&mut self, other: &Self, share: f64) {
+    pub fn add(&mut self, other: &Self, share: f64) {
         self.total += other.total * share;
         self.l1 += other.l1 * share;
         self.giou += other.giou * share;

@@ -27,8 +27,6 @@ use std::path::{Path, PathBuf};
 
 use crate::model::tokenizer::TokenizerError;
 use crate::model::weights::WeightError;
-use criterion::LossTerms;
-use run::Stage;
 
 /// Hears how a run goes.
 pub trait Observer: Send {
@@ -36,8 +34,14 @@ pub trait Observer: Send {
     fn begin(&mut self, what: &str, parts: u64);
     /// Parts are done.
     fn advance(&mut self, parts: u64);
-    /// An epoch is done; `scores` where `val` was scored.
-    fn epoch(&mut self, stage: Stage, epoch: usize, terms: &LossTerms, scores: Option<&BTreeMap<String, f64>>);
+    /// An epoch of a stage is done, with the terms of its loss; `scores` where `val` was scored.
+    fn epoch(
+        &mut self,
+        stage: &str,
+        epoch: usize,
+        terms: &[(&'static str, f64)],
+        scores: Option<&BTreeMap<String, f64>>,
+    );
     /// Something worth telling.
     fn message(&mut self, text: &str);
 }

@@ -54,6 +54,17 @@ pub enum Stage {
     Adaptation,
 }
 
+impl Stage {
+    /// As logs have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anatomy => "anatomy",
+            Self::Findings => "findings",
+            Self::Adaptation => "adaptation",
+        }
+    }
+}
+
 /// Most views with made-up lesions; each needs a pass of the tower.
 const MAX_INSERTED: usize = 1000;
 
@@ -317,7 +328,7 @@ impl Run {
                 } else {
                     None
                 };
-            observer.epoch(state.progress.stage, state.progress.epoch, &terms, scores.as_ref());
+            observer.epoch(state.progress.stage.name(), state.progress.epoch, &terms.named(), scores.as_ref());
             checkpoint::save(&self.config.output, state.view())?;
         }
         Ok(())

@@ -1,0 +1,116 @@
+//! A model folder whose decoder is read for by a language model.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use knowmvg::grounder::{Grounder, GrounderError};
+use knowmvg::model::params;
+use knowmvg::model::weights::{WeightFile, hex};
+use sha2::{Digest, Sha256};
+
+use super::adapter::GroundingAdapter;
+use super::config::GroundingConfig;
+use super::file::{self, CONFIG, LANGUAGE, WEIGHTS};
+use super::reader::LanguageReader;
+use super::speaker::Speaker;
+use crate::{Error, Result, VisionLanguageModel};
+
+/// Names of the language model in a model folder: a GGUF file, or a folder of Hugging Face.
+const LANGUAGES: [&str; 2] = ["language.gguf", "language"];
+
+/// Loads a model folder, with the language model that reads for it if there is one.
+///
+/// # Errors
+/// When a file is missing, malformed or does not fit the others.
+pub fn load(folder: &Path) -> Result<Grounder, LoadError> {
+    let grounder = Grounder::load(folder)?;
+    if !folder.join(CONFIG).is_file() {
+        return Ok(grounder);
+    }
+    let language = language_of(folder)?;
+    Ok(load_with(grounder, folder, &language)?)
+}
+
+/// Why a model folder cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The decoder.
+    #[error(transparent)]
+    Decoder(#[from] GrounderError),
+    /// The language model.
+    #[error(transparent)]
+    Language(#[from] Error),
+}
+
+/// Where the language model of a folder is.
+///
+/// # Errors
+/// When there is none.
+pub fn language_of(folder: &Path) -> Result<PathBuf> {
+    let found = LANGUAGES.iter().map(|name| folder.join(name)).find(|path| path.exists());
+    found.ok_or_else(|| Error::Config {
+        what: "expected the language model as language.gguf or as a folder `language`, found neither; `knowmvg vlm assemble` puts one there".into(),
+        path: folder.to_owned(),
+    })
+}
+
+/// Puts a language model, with what was learnt beside it in `folder`, before a decoder.
+///
+/// # Errors
+/// When a file is missing, malformed or was learnt beside another language model.
+pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<Grounder> {
+    let config = read_config(&folder.join(CONFIG))?;
+    let grid = grounder.config().image_side / grounder.tower().config().patch_size;
+    config.check(grid).map_err(|what| Error::Config { what, path: folder.join(CONFIG) })?;
+    let path = folder.join(WEIGHTS);
+    let wrong = |source| Error::Weights { source, path: path.clone() };
+    let weights = WeightFile::open(&path).map_err(wrong)?;
+    let fingerprint = fingerprint(language)?;
+    if weights.metadata().get(LANGUAGE) != Some(&fingerprint) {
+        let what = format!("expected the language model that {WEIGHTS} was learnt beside, found another one");
+        return Err(Error::Config { what, path: language.to_owned() });
+    }
+    let model = VisionLanguageModel::load(language)?;
+    let device = Device::flex();
+    let fresh = params::build(|| GroundingAdapter::init(&config, &model, grounder.config(), &device));
+    let adapter = file::load(&weights, fresh).map_err(wrong)?;
+    let sha256 = hex(&Sha256::digest(format!("{fingerprint} {}", weights.sha256())));
+    let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256);
+    Ok(grounder.with_reader(Box::new(reader)))
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// When it cannot be read, or has unknown keys.
+pub fn read_config(path: &Path) -> Result<GroundingConfig> {
+    let bytes = fs::read(path).map_err(|source| Error::Io { source, path: path.to_owned() })?;
+    serde_json::from_slice(&bytes).map_err(|e| Error::Config { what: e.to_string(), path: path.to_owned() })
+}
+
+/// What names a language model: the SHA-256 of its file; of a folder, that of its configuration and of the names and sizes of its
+/// weights, which are too many to be read twice.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn fingerprint(language: &Path) -> Result<String> {
+    let io = |source| Error::Io { source, path: language.to_owned() };
+    let mut digest = Sha256::new();
+    if language.is_file() {
+        std::io::copy(&mut fs::File::open(language).map_err(io)?, &mut digest).map_err(io)?;
+        return Ok(hex(&digest.finalize()));
+    }
+    digest.update(fs::read(language.join("config.json")).map_err(io)?);
+    let mut weights = vec![];
+    for entry in fs::read_dir(language).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".safetensors") {
+            weights.push(format!("{name} {}", entry.metadata().map_err(io)?.len()));
+        }
+    }
+    weights.sort();
+    digest.update(weights.join("\n"));
+    Ok(hex(&digest.finalize()))
+}

@@ -1,0 +1,122 @@
+//! The recipe of a training run of a language model, as it stands in a file under `runs/`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use knowmvg::model::config::Switches;
+use knowmvg::train::config::StageConfig;
+use knowmvg::train::criterion::LossWeights;
+use serde::{Deserialize, Serialize};
+
+use crate::grounding::GroundingConfig;
+
+/// Everything that decides the outcome of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VlmTrainConfig {
+    /// Every random choice follows from it.
+    pub seed: u64,
+    /// Folder with `annotations.jsonl`; relative to the configuration's file.
+    pub corpus: PathBuf,
+    /// Model folder with the image encoder and the decoder to start from.
+    pub model: PathBuf,
+    /// The language model: a folder of Hugging Face, or a GGUF file.
+    pub language: PathBuf,
+    /// Where checkpoints, logs and the finished model go.
+    pub output: PathBuf,
+    /// Where features of the image encoder are kept between runs; below `output` if absent.
+    #[serde(default)]
+    pub cache: Option<PathBuf>,
+    /// Sizes and switches of what is learnt beside the language model.
+    #[serde(default)]
+    pub reader: GroundingConfig,
+    /// Switches of the decoder for an ablation; those of `model` if absent.
+    #[serde(default)]
+    pub switches: Option<Switches>,
+    /// Learning rate of the decoder over that of the rest; at 0 it stays as it is.
+    #[serde(default)]
+    pub decoder_rate: f64,
+    /// Weights of the loss.
+    #[serde(default)]
+    pub loss: VlmLossWeights,
+    /// What is drawn from the corpus.
+    #[serde(default)]
+    pub data: VlmData,
+    /// Schedule.
+    pub stage: StageConfig,
+}
+
+/// Weights of the terms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VlmLossWeights {
+    /// Cross-entropy of the answer.
+    pub language: f64,
+    /// Of the decoder's loss.
+    pub grounding: f64,
+    /// Distance of `e_box` to that of the decoder's own reader, over the size of the latter.
+    pub imitation: f64,
+    /// Terms of the decoder's loss.
+    pub decoder: LossWeights,
+}
+
+impl Default for VlmLossWeights {
+    fn default() -> Self {
+        Self { language: 1.0, grounding: 0.1, imitation: 1.0, decoder: LossWeights::default() }
+    }
+}
+
+/// What is drawn from the corpus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VlmData {
+    /// Augmented views of every image, beside the stored one.
+    pub views: usize,
+    /// Most images of a source that are used, the first ones; all if the source is not named.
+    pub most: BTreeMap<String, usize>,
+    /// Most images without a finding that are used, those on which all findings were looked for.
+    pub negatives: usize,
+    /// Share of examples that are reports.
+    pub reports: f64,
+    /// Share of examples that are single phrases; the rest are questions.
+    pub phrases: f64,
+    /// Most phrases of one example.
+    pub phrases_per_image: usize,
+    /// Share of patches whose token is blanked while training.
+    pub patch_dropout: f64,
+    /// Parts of a batch that are learnt from side by side, one thread each.
+    pub shards: usize,
+    /// Images of `val` that are scored after an epoch, spread over the split.
+    pub val_images: usize,
+}
+
+impl Default for VlmData {
+    fn default() -> Self {
+        Self {
+            views: 0,
+            most: BTreeMap::new(),
+            negatives: 60,
+            reports: 0.6,
+            phrases: 0.2,
+            phrases_per_image: 4,
+            patch_dropout: 0.1,
+            shards: 2,
+            val_images: 30,
+        }
+    }
+}
+
+impl VlmTrainConfig {
+    /// The recipe without the paths of one machine, to be kept in the weights.
+    pub fn shareable(&self) -> Self {
+        let name = |path: &PathBuf| path.file_name().map(PathBuf::from).unwrap_or_default();
+        Self {
+            corpus: name(&self.corpus),
+            model: name(&self.model),
+            language: name(&self.language),
+            output: name(&self.output),
+            cache: None,
+            ..self.clone()
+        }
+    }
+}

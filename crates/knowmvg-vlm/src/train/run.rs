@@ -1,0 +1,304 @@
+//! A whole run: features, lungs, epochs, the finished model.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use knowmvg::decoder::Decoder;
+use knowmvg::grounder::Grounder;
+use knowmvg::knowledge::KnowledgeBase;
+use knowmvg::model::GroundingModel;
+use knowmvg::model::config::ModelConfig;
+use knowmvg::model::params;
+use knowmvg::prior::estimator::PriorEstimator;
+use knowmvg::prior::frame::model_from_typical;
+use knowmvg::train::average::WeightAverage;
+use knowmvg::train::checkpoint::with_stable_ids;
+use knowmvg::train::corpus::{Corpus, Record, Split, Tier};
+use knowmvg::train::dataset::{self, Asker, LabelMap, Sample};
+use knowmvg::train::drawn::Drawn;
+use knowmvg::train::features::FeatureCache;
+use knowmvg::train::{Observer, TrainError};
+use rand::SeedableRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use super::batch::{self, Member};
+use super::config::VlmTrainConfig;
+use super::example::Example;
+use super::learn::Terms;
+use super::state::{Learnt, Progress, State};
+use super::validate::{Tally, Validator};
+use super::{checkpoint, export, failed};
+use crate::VisionLanguageModel;
+use crate::grounding::{GroundingAdapter, Speaker};
+
+/// What logs call the only stage.
+const STAGE: &str = "language";
+
+/// A run's fixed parts.
+pub struct Run {
+    config: VlmTrainConfig,
+    grounder: Grounder,
+    /// Sizes and switches of the decoder; the switches may be another arm's.
+    decoder: ModelConfig,
+    speaker: Speaker,
+    corpus: Corpus,
+    cache: FeatureCache,
+    train: Vec<Sample>,
+    val: Vec<Sample>,
+    labels: BTreeMap<String, String>,
+    drawn: Drawn,
+}
+
+impl Run {
+    /// Reads the corpus, the decoder and the language model; no step is taken yet.
+    ///
+    /// # Errors
+    /// When a file is missing or malformed, or a label is unknown.
+    pub fn prepare(config: VlmTrainConfig) -> Result<Self, TrainError> {
+        fs::create_dir_all(&config.output).map_err(|source| TrainError::Io { source, path: config.output.clone() })?;
+        let grounder = Grounder::load(&config.model).map_err(failed)?;
+        let mut decoder = grounder.config().clone();
+        decoder.switches = config.switches.clone().unwrap_or(decoder.switches);
+        let side = decoder.image_side;
+        config.reader.check(side / grounder.tower().config().patch_size).map_err(TrainError::Config)?;
+        let model = VisionLanguageModel::load_on(&config.language, &Device::flex().autodiff()).map_err(failed)?;
+        let root = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
+        let cache = FeatureCache::new(&root, grounder.tower(), grounder.tower_sha256(), side);
+        let corpus = Corpus::open(&config.corpus)?;
+        let mut labels = LabelMap::new(KnowledgeBase::chest());
+        let mut samples = |split, config: &VlmTrainConfig| -> Result<Vec<Sample>, TrainError> {
+            let records = chosen(&corpus, split, config);
+            records.into_iter().map(|r| Sample::new(r, side, &mut labels).map_err(TrainError::Corpus)).collect()
+        };
+        let mut train = samples(Split::Train, &config)?;
+        for sample in &mut train {
+            sample.views = (0..=config.data.views).collect();
+        }
+        let val = spread(samples(Split::Val, &config)?, config.data.val_images);
+        if train.is_empty() {
+            return Err(TrainError::Corpus("expected open images of the training split with boxes, found none".into()));
+        }
+        Ok(Self {
+            drawn: Drawn::of(train.iter().chain(&val)),
+            labels: labels.known().clone(),
+            speaker: Speaker { model: model.frozen(), config: config.reader.clone() },
+            config,
+            grounder,
+            decoder,
+            corpus,
+            cache,
+            train,
+            val,
+        })
+    }
+
+    /// Runs all epochs, from a checkpoint if one is wanted and there, and writes the finished model.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or an image or its words do not fit the language model.
+    pub fn run(mut self, resume: bool, observer: &mut dyn Observer) -> Result<PathBuf, TrainError> {
+        self.fill_cache(observer)?;
+        self.find_thoraxes(observer)?;
+        let mut state = self.first_state();
+        if resume {
+            state = checkpoint::resume(&self.config.output, state)?;
+        }
+        let stage = self.config.stage.clone();
+        let priors = PriorEstimator::new(dataset::finding_prior_boxes(&self.train), KnowledgeBase::chest());
+        let total = stage.epochs * self.plan(0).len();
+        while state.progress.epoch < stage.taken() {
+            let epoch = state.progress.epoch;
+            let plan = self.plan(epoch);
+            observer.begin(&format!("{STAGE} {}/{}", epoch + 1, stage.epochs), plan.len() as u64);
+            let mut sums = Terms::default();
+            for (index, members) in plan.iter().enumerate() {
+                let shards = self.shards(members, epoch, index, &priors)?;
+                let reads = Decoder { config: &self.decoder, ..self.grounder.decoder() };
+                let terms = state.step(&shards, total, &self.speaker, &reads, &self.config).map_err(failed)?;
+                sums.add(&terms, 1.0 / plan.len() as f64);
+                observer.advance(1);
+            }
+            state.progress.epoch += 1;
+            let is_scored = state.progress.epoch.is_multiple_of(stage.validate_every) || state.progress.epoch == stage.taken();
+            let scores = if is_scored { Some(self.validate(&mut state, observer)?) } else { None };
+            observer.epoch(STAGE, state.progress.epoch, &sums.named(), scores.as_ref());
+            checkpoint::save(&self.config.output, &state)?;
+        }
+        self.export(&state)
+    }
+
+    fn first_state(&self) -> State {
+        let device = Device::flex().autodiff();
+        let own = self.grounder.decoder();
+        let (adapter, decoder) = params::build(|| {
+            device.seed(self.config.seed);
+            let adapter = GroundingAdapter::init(&self.config.reader, &self.speaker.model, &self.decoder, &device);
+            let decoder = GroundingModel::init(&self.decoder, own.patch_size, &device);
+            (with_stable_ids(adapter), with_stable_ids(decoder))
+        });
+        let decoder = WeightAverage::new(own.model).applied_to(decoder);
+        let decoder = if self.config.decoder_rate > 0.0 { decoder } else { decoder.no_grad() };
+        State {
+            adapter: Learnt::new(adapter, &self.config.stage),
+            decoder: Learnt::new(decoder, &self.config.stage),
+            progress: Progress::default(),
+        }
+    }
+
+    fn fill_cache(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let views = self.train.iter().flat_map(|s| s.views.iter().map(move |v| (&s.record, *v, s.mirror_allowed)));
+        let all = views.chain(self.val.iter().map(|s| (&s.record, 0, s.mirror_allowed)));
+        let wanted: Vec<(&Record, usize, bool)> = all.filter(|(record, view, _)| !self.cache.has(&record.id, *view)).collect();
+        observer.begin("features", wanted.len() as u64);
+        let observer = std::sync::Mutex::new(observer);
+        self.cache.fill::<TrainError>(
+            self.grounder.tower(),
+            &wanted,
+            |record| Ok(self.corpus.read_image(record)?),
+            || observer.lock().expect("no panic while reporting").advance(1),
+        )
+    }
+
+    /// Places every patient's thorax on the lungs that the decoder finds.
+    fn find_thoraxes(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        observer.begin("thorax", (self.train.len() + self.val.len()) as u64);
+        let decoder = self.grounder.decoder();
+        for sample in self.train.iter_mut().chain(&mut self.val) {
+            let features = self.cache.read(&sample.record.id, 0)?;
+            let found = decoder.anatomy(&[&features]).remove(0).model_from_thorax;
+            sample.model_from_thorax = Some(found.unwrap_or_else(model_from_typical));
+            observer.advance(1);
+        }
+        Ok(())
+    }
+
+    /// Which image, in which view, stands in which batch of an epoch; a function of the seed and the epoch alone.
+    fn plan(&self, epoch: usize) -> Vec<Vec<(usize, usize)>> {
+        let mut rng = self.rng(&format!("plan {epoch}"));
+        let mut order: Vec<usize> = (0..self.train.len()).collect();
+        order.shuffle(&mut rng);
+        let members = order.into_iter().map(|index| (index, *self.train[index].views.choose(&mut rng).expect("view 0")));
+        members.collect::<Vec<_>>().chunks(self.config.stage.batch).map(<[_]>::to_vec).collect()
+    }
+
+    fn shards(
+        &self,
+        members: &[(usize, usize)],
+        epoch: usize,
+        index: usize,
+        priors: &PriorEstimator<'static>,
+    ) -> Result<Vec<Vec<Member>>, TrainError> {
+        let mut rng = self.rng(&format!("{epoch} {index}"));
+        let members = members.iter().map(|(sample, view)| self.member(&self.train[*sample], *view, priors, &mut rng));
+        let members = members.collect::<Result<Vec<Member>, TrainError>>()?;
+        let size = members.len().div_ceil(self.config.data.shards.max(1));
+        let mut shards: Vec<Vec<Member>> = vec![];
+        for member in members {
+            match shards.last_mut() {
+                Some(last) if last.len() < size => last.push(member),
+                _ => shards.push(vec![member]),
+            }
+        }
+        Ok(shards)
+    }
+
+    fn member(
+        &self,
+        sample: &Sample,
+        view: usize,
+        priors: &PriorEstimator<'static>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Member, TrainError> {
+        let mut features = self.cache.read(&sample.record.id, view)?;
+        features.blank_patches(self.config.data.patch_dropout, rng);
+        let seen = sample.seen(view, features.side);
+        let stored = sample.model_from_thorax.unwrap_or_else(model_from_typical);
+        let frame = seen.thorax(&stored);
+        let absent = self.drawn.absent(sample, rng);
+        let example = Example::draw(sample, &seen, &absent, &self.config.data, rng);
+        let decoder = Decoder { config: &self.decoder, ..self.grounder.decoder() };
+        let asker = self.asker(priors);
+        let patient = sample.record.patient_key();
+        let read = |named| batch::read(named, asker.prior(&named.question, patient), &frame, &decoder);
+        let phrases = example.named.iter().map(read).collect();
+        Ok(Member { features, model_from_thorax: frame, example, phrases })
+    }
+
+    /// Only its priors are asked.
+    fn asker<'a>(&'a self, priors: &'a PriorEstimator<'static>) -> Asker<'a> {
+        const NO_WEIGHTS: &BTreeMap<String, f32> = &BTreeMap::new();
+        Asker {
+            knowledge: KnowledgeBase::chest(),
+            priors,
+            anatomy_priors: priors,
+            class_weights: NO_WEIGHTS,
+            labels: &self.labels,
+            drawn: &self.drawn,
+            prior_switch: self.decoder.switches.prior,
+            phrases_per_image: self.config.data.phrases_per_image,
+        }
+    }
+
+    fn validate(&self, state: &mut State, observer: &mut dyn Observer) -> Result<BTreeMap<String, f64>, TrainError> {
+        let (adapter, model) = (state.adapter.averaged(), state.decoder.averaged());
+        let decoder = Decoder { model: &model, config: &self.decoder, ..self.grounder.decoder() };
+        let speaker = Speaker { model: self.speaker.model.valid(), config: self.config.reader.clone() };
+        let validator =
+            Validator { speaker: &speaker, adapter: &adapter, decoder: &decoder, drawn: &self.drawn, seed: self.config.seed };
+        let mut tally = Tally::default();
+        observer.begin("val", self.val.len() as u64);
+        for sample in &self.val {
+            validator.score(sample, &self.cache.read(&sample.record.id, 0)?, &mut tally).map_err(failed)?;
+            observer.advance(1);
+        }
+        let (scores, score) = tally.scores();
+        state.note_score(score);
+        Ok(scores)
+    }
+
+    fn export(&self, state: &State) -> Result<PathBuf, TrainError> {
+        let folder = self.config.output.join("model");
+        let adapter = params::collect(&state.adapter.best());
+        let decoder = (self.config.decoder_rate > 0.0).then(|| params::collect(&state.decoder.best()));
+        let finished = export::Finished {
+            adapter: &adapter,
+            decoder: decoder.as_deref(),
+            decoder_config: &self.decoder,
+            config: &self.config,
+        };
+        export::export(&folder, &finished)?;
+        Ok(folder)
+    }
+
+    fn rng(&self, what: &str) -> ChaCha8Rng {
+        ChaCha8Rng::from_seed(Sha256::digest(format!("{} {what}", self.config.seed)).into())
+    }
+}
+
+/// Open images with boxes, and some of those on which all findings were looked for in vain.
+fn chosen<'a>(corpus: &'a Corpus, split: Split, config: &VlmTrainConfig) -> Vec<&'a Record> {
+    let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut negatives = 0;
+    let records = corpus.records.iter().filter(|r| r.tier == Tier::Open && r.split == split);
+    let wanted = records.filter(|r| {
+        if r.findings.is_empty() {
+            negatives += usize::from(r.findings_annotated && split == Split::Train);
+            return r.findings_annotated && split == Split::Train && negatives <= config.data.negatives;
+        }
+        let count = taken.entry(&r.source).or_default();
+        *count += 1;
+        config.data.most.get(&r.source).is_none_or(|most| *count <= *most)
+    });
+    wanted.collect()
+}
+
+/// At most so many, evenly from the whole.
+fn spread(samples: Vec<Sample>, most: usize) -> Vec<Sample> {
+    let step = samples.len().div_ceil(most.max(1)).max(1);
+    samples.into_iter().step_by(step).collect()
+}

@@ -1,0 +1,151 @@
+//! What changes while training.
+
+use burn::module::Module;
+use burn::optim::grad_clipping::GradientClippingConfig;
+use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use knowmvg::decoder::Decoder;
+use knowmvg::model::GroundingModel;
+use knowmvg::train::average::WeightAverage;
+use knowmvg::train::config::StageConfig;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::batch::Member;
+use super::config::VlmTrainConfig;
+use super::learn::{Learner, Terms};
+use crate::Result;
+use crate::grounding::{GroundingAdapter, Speaker};
+
+/// How far a run is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Finished epochs.
+    pub epoch: usize,
+    /// Finished steps.
+    pub step: usize,
+    /// Best score on `val`.
+    pub best_score: Option<f64>,
+}
+
+/// Weights that are learnt, their moments and their average.
+pub struct Learnt<M> {
+    pub module: M,
+    pub optimizer: ModuleOptimizer,
+    pub average: WeightAverage,
+    pub best: Option<WeightAverage>,
+}
+
+impl<M: Module> Learnt<M> {
+    pub fn new(module: M, stage: &StageConfig) -> Self {
+        Self { optimizer: optimizer(stage), average: WeightAverage::new(&module), best: None, module }
+    }
+
+    /// What is scored and shipped.
+    pub fn averaged(&self) -> M {
+        self.average.applied_to(self.module.valid())
+    }
+
+    /// The average that scored best, or the last one.
+    pub fn best(&self) -> M {
+        self.best.as_ref().unwrap_or(&self.average).applied_to(self.module.valid())
+    }
+
+    fn step(&mut self, rate: f64, gradients: GradientsParams, ema: f64) {
+        self.module = self.optimizer.step(rate, self.module.clone(), gradients);
+        self.average.update(&self.module, ema);
+    }
+}
+
+/// Everything that changes.
+pub struct State {
+    pub adapter: Learnt<GroundingAdapter>,
+    pub decoder: Learnt<GroundingModel>,
+    pub progress: Progress,
+}
+
+impl State {
+    /// Notes a score on `val`, and keeps the averages if it is the best.
+    pub fn note_score(&mut self, score: f64) {
+        if self.progress.best_score.is_none_or(|best| score > best) {
+            self.progress.best_score = Some(score);
+            self.adapter.best = Some(self.adapter.average.clone());
+            self.decoder.best = Some(self.decoder.average.clone());
+        }
+    }
+
+    /// One step of `total` down the mean gradient of the shards.
+    ///
+    /// # Errors
+    /// When an image or the words do not fit the language model.
+    pub fn step(
+        &mut self,
+        shards: &[Vec<Member>],
+        total: usize,
+        speaker: &Speaker,
+        reads: &Decoder,
+        config: &VlmTrainConfig,
+    ) -> Result<Terms> {
+        let step = self.progress.step;
+        let all: usize = shards.iter().map(Vec::len).sum();
+        let (adapter, decoder) = (&self.adapter.module, &self.decoder.module);
+        let learnt: Vec<Result<Learned>> = std::thread::scope(|scope| {
+            let mut threads = vec![];
+            for (index, members) in shards.iter().enumerate() {
+                let share = members.len() as f64 / all as f64;
+                let seed = config.seed ^ ((step as u64) << 20) ^ ((index as u64) << 56);
+                threads.push(scope.spawn(move || {
+                    // A fork has a graph of its own: backward passes of two threads must not meet in shared parameters.
+                    let device = adapter.box_token.device();
+                    let (adapter, decoder) = (adapter.clone().fork(&device), decoder.clone().fork(&device));
+                    let learner =
+                        Learner { speaker, adapter: &adapter, decoder: &decoder, reads, weights: &config.loss };
+                    learned(&learner, members, share, seed)
+                }));
+            }
+            threads.into_iter().map(|thread| thread.join().expect("a shard does not panic")).collect()
+        });
+        let mut terms = Terms::default();
+        let (mut of_adapter, mut of_decoder) = (GradientsAccumulator::new(), GradientsAccumulator::new());
+        for learned in learnt {
+            let Learned { adapter, decoder, terms: own, share } = learned?;
+            of_adapter.accumulate(&self.adapter.module, adapter);
+            of_decoder.accumulate(&self.decoder.module, decoder);
+            terms.add(&own, share);
+        }
+        let rate = config.stage.rate(step, total);
+        self.adapter.step(rate, of_adapter.grads(), config.stage.ema);
+        if config.decoder_rate > 0.0 {
+            self.decoder.step(rate * config.decoder_rate, of_decoder.grads(), config.stage.ema);
+        }
+        self.progress.step += 1;
+        Ok(terms)
+    }
+}
+
+/// Gradients of one shard.
+struct Learned {
+    adapter: GradientsParams,
+    decoder: GradientsParams,
+    terms: Terms,
+    share: f64,
+}
+
+fn learned(learner: &Learner, members: &[Member], share: f64, seed: u64) -> Result<Learned> {
+    let (loss, terms) = learner.loss(members, &mut ChaCha8Rng::seed_from_u64(seed))?;
+    let mut gradients = (loss * share).backward();
+    Ok(Learned {
+        adapter: GradientsParams::from_module(&mut gradients, learner.adapter),
+        decoder: GradientsParams::from_module(&mut gradients, learner.decoder),
+        terms,
+        share,
+    })
+}
+
+fn optimizer(stage: &StageConfig) -> ModuleOptimizer {
+    AdamWConfig::new()
+        .with_weight_decay(stage.weight_decay as f32)
+        .with_epsilon(1e-8)
+        .with_grad_clipping(Some(GradientClippingConfig::Norm(stage.clip as f32)))
+        .init()
+}
