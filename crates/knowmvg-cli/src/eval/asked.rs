@@ -19,6 +19,8 @@ pub struct Asked {
     pub prior: Prior,
     /// Whether it is the lung or the heart, which carry the thorax frame.
     pub is_structure: bool,
+    /// `e_box` of another reader than the decoder's.
+    pub embed: Option<Vec<f32>>,
 }
 
 /// What a system reads: nothing else of an item may reach it.
@@ -38,12 +40,14 @@ impl Text<'_> {
             Task::Report => report::phrases(self.words, knowledge),
             _ => vec![report::query(self.words, knowledge)],
         };
-        let is_groundable = |phrase: &Phrase| {
-            let finding = phrase.finding.as_deref().and_then(|id| knowledge.finding(id));
-            phrase.assertion != Assertion::Absent && finding.is_none_or(|finding| finding.groundable)
-        };
-        read.into_iter().filter(is_groundable).take(MAX_PHRASES).collect()
+        read.into_iter().filter(|phrase| is_groundable(phrase, decoder)).take(MAX_PHRASES).collect()
     }
+}
+
+/// Whether a phrase may have a box.
+pub fn is_groundable(phrase: &Phrase, decoder: &Decoder) -> bool {
+    let finding = phrase.finding.as_deref().and_then(|id| decoder.knowledge.finding(id));
+    phrase.assertion != Assertion::Absent && finding.is_none_or(|finding| finding.groundable)
 }
 
 impl Asked {
@@ -52,7 +56,7 @@ impl Asked {
         let linked = knowledge::link(&phrase, decoder.knowledge);
         let structure = ANATOMY.iter().find(|name| linked.finding.is_none() && linked.places == [anatomy_key(name)]);
         let prior = structure.map_or_else(|| decoder.prior(&phrase, &linked), |name| decoder.anatomy_prior(name));
-        Self { is_structure: structure.is_some(), phrase, linked, prior }
+        Self { is_structure: structure.is_some(), phrase, linked, prior, embed: None }
     }
 
     /// With the knowledge of another finding at the same place; the words stay.

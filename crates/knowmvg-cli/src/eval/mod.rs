@@ -12,6 +12,7 @@ mod mrg_table;
 mod page;
 mod phrases;
 mod phrases_table;
+mod reading;
 mod runner;
 mod score;
 mod score_table;

@@ -1,5 +1,7 @@
 //! One image, encoded once and asked any number of phrases.
 
+use std::cell::RefCell;
+
 use knowmvg::calibration::Signs;
 use knowmvg::decoder::{Decoder, identity_thorax};
 use knowmvg::geometry::{Box2, Image, Map, Model, Thorax};
@@ -10,9 +12,11 @@ use knowmvg::model::answer::{Answer, Candidate};
 use knowmvg::model::encode::encode;
 use knowmvg::model::input::{Features, ImageInput, PhraseInput, phrase_input};
 use knowmvg::prior::frame::model_from_typical;
-use knowmvg_eval::{Heat, ScoredBox};
+use knowmvg::reader;
+use knowmvg_eval::{Heat, ScoredBox, Task};
 
-use super::asked::Asked;
+use super::asked::{Asked, Text};
+use super::reading::Reading;
 
 /// Cells along one side of a heat map.
 const HEAT_SIDE: usize = 32;
@@ -78,6 +82,8 @@ pub struct Seen<'g> {
     features: Features,
     /// Where the lungs were found.
     pub frame: Frame,
+    /// What was read so far, by task and words: a language model reads slowly, and several systems read the same.
+    read: RefCell<Vec<(Task, String, Reading)>>,
 }
 
 /// What the model says of one phrase.
@@ -104,12 +110,29 @@ impl<'g> Seen<'g> {
             model_from_thorax: found.model_from_thorax.unwrap_or_else(model_from_typical),
             bounds: whole([image.width(), image.height()]),
         };
-        Ok(Self { grounder, features, frame })
+        Ok(Self { grounder, features, frame, read: RefCell::default() })
     }
 
     /// Width and height in pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.frame.bounds.width(), self.frame.bounds.height()].map(|length| length as u32)
+    }
+
+    /// Reads the words of an item, with the model's reader if it has one.
+    pub fn read(&self, text: &Text) -> Reading {
+        let known = self.read.borrow().iter().find(|(task, words, _)| *task == text.task && words == text.words).cloned();
+        if let Some((_, _, reading)) = known {
+            return reading;
+        }
+        let decoder = self.grounder.decoder();
+        let thorax = &self.frame.model_from_thorax;
+        let seen = reader::Seen { features: &self.features, model_from_thorax: thorax, decoder: &decoder };
+        let reading = match self.grounder.reader() {
+            Some(reader) => Reading::by(reader, text, &seen),
+            None => Reading::by_rules(text, &seen),
+        };
+        self.read.borrow_mut().push((text.task, text.words.to_owned(), reading.clone()));
+        reading
     }
 
     /// Grounds phrases; the answers are in their order.
@@ -154,5 +177,6 @@ impl<'g> Seen<'g> {
 fn input(asked: &Asked, decoder: &Decoder, thorax: &Map<Model, Thorax>, grid: usize) -> PhraseInput {
     let prior = asked.prior.on_image(thorax, grid);
     let Decoder { knowledge, tokenizer, config, .. } = decoder;
-    phrase_input(&asked.phrase, &asked.linked, knowledge, tokenizer, thorax, prior, config)
+    let input = phrase_input(&asked.phrase, &asked.linked, knowledge, tokenizer, thorax, prior, config);
+    PhraseInput { embed: asked.embed.clone(), ..input }
 }

@@ -12,6 +12,7 @@ use knowmvg_eval::{Found, Prediction, ScoredBox, Task};
 
 use super::asked::{Asked, Text};
 use super::constant::Constant;
+use super::reading::Reading;
 use super::seen::{Frame, Seen, Shown};
 
 /// Presence from which on a question is answered with yes.
@@ -98,20 +99,26 @@ pub struct Question<'a> {
 impl Known<'_> {
     /// The answers of a system that looks at an image, all phrases together.
     pub fn looking(&self, system: System, questions: &[Question], seen: &Seen) -> Vec<Prediction> {
-        let of = |question: &Question| -> Vec<Asked> {
-            let phrases = question.text.phrases(&self.decoder).into_iter();
-            phrases.map(|phrase| self.asked(system, question, phrase)).collect()
-        };
-        let asked: Vec<Vec<Asked>> = questions.iter().map(of).collect();
         if system == System::BlindOnLungs {
-            return questions.iter().zip(&asked).map(|(question, a)| self.blind(question, a, &seen.frame)).collect();
+            let blind = |question: &Question| {
+                let phrases = question.text.phrases(&self.decoder).into_iter();
+                let asked: Vec<Asked> = phrases.map(|phrase| Asked::new(phrase, &self.decoder)).collect();
+                self.blind(question, &asked, &seen.frame)
+            };
+            return questions.iter().map(blind).collect();
         }
-        let mut shown = seen.ground(&asked.iter().flatten().collect::<Vec<_>>()).into_iter();
-        let answer = |(question, asked): (&Question, &Vec<Asked>)| {
-            let found = asked.iter().zip(shown.by_ref()).map(|(a, shown)| self.found(question, a, shown, seen.size()));
-            prediction(question, found.collect())
+        let readings: Vec<Reading> = questions.iter().map(|question| seen.read(&question.text)).collect();
+        let of = |(question, reading): (&Question, &Reading)| -> Vec<Asked> {
+            let phrases = reading.phrases.iter().cloned();
+            phrases.map(|(phrase, embed)| Asked { embed, ..self.asked(system, question, phrase) }).collect()
         };
-        questions.iter().zip(&asked).map(answer).collect()
+        let asked: Vec<Vec<Asked>> = questions.iter().zip(&readings).map(of).collect();
+        let mut shown = seen.ground(&asked.iter().flatten().collect::<Vec<_>>()).into_iter();
+        let answer = |((question, asked), reading): ((&Question, &Vec<Asked>), &Reading)| {
+            let found = asked.iter().zip(shown.by_ref()).map(|(a, shown)| self.found(question, a, shown, seen.size()));
+            answered(question, found.collect(), reading.answer.clone())
+        };
+        questions.iter().zip(&asked).zip(&readings).map(answer).collect()
     }
 
     /// The answer of a system that looks at none.
@@ -185,14 +192,18 @@ pub fn rescaled(bounds: &Box2<Image>, from: [u32; 2], to: [u32; 2]) -> Box2<Imag
     Box2::from_xyxy(std::array::from_fn(|i| corners[i] * scale[i % 2])).expect("scaling keeps a box a box")
 }
 
-fn prediction(question: &Question, mut findings: Vec<Found>) -> Prediction {
+fn prediction(question: &Question, findings: Vec<Found>) -> Prediction {
+    answered(question, findings, None)
+}
+
+/// A prediction whose answer to a question is what was said, or made from what was found.
+fn answered(question: &Question, mut findings: Vec<Found>, said: Option<String>) -> Prediction {
     let mut answer = None;
     if question.text.task == Task::Vqa {
-        let said = findings.first().map(|found| in_words(question, found));
-        if said.as_deref() == Some(NO) {
+        answer = said.or_else(|| findings.first().map(|found| in_words(question, found)));
+        if answer.as_deref() == Some(NO) {
             findings.iter_mut().for_each(|found| found.boxes.clear());
         }
-        answer = said;
     }
     Prediction { item: question.item.to_owned(), findings, answer }
 }
