@@ -4,6 +4,8 @@ mod answer;
 mod load;
 mod prompt;
 
+pub use load::LoadOptions;
+
 use burn::tensor::Device;
 
 use crate::chat::ChatStyle;
