@@ -41,6 +41,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A wheel is another one than expected, or in use.
+    #[error("{what}: {}", path.display())]
+    Wheel {
+        /// What was expected, what was found, and what to do.
+        what: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A tokenizer cannot be made or used.
     #[error("the tokenizer does not work: {0}")]
     Tokenizer(String),

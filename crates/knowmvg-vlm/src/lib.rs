@@ -4,9 +4,9 @@
 //!
 //! ```no_run
 //! use std::path::Path;
-//! use knowmvg_vlm::{Limits, Sampling, Turn, VisionLanguageModel};
+//! use knowmvg_vlm::{Limits, LoadOptions, Sampling, Turn, VisionLanguageModel};
 //!
-//! let model = VisionLanguageModel::load(Path::new("SmolLM2-135M-Instruct.gguf"))?;
+//! let model = VisionLanguageModel::load_with(Path::new("SmolLM2-135M-Instruct.gguf"), &LoadOptions::default())?;
 //! let turns = [Turn::user("Where does a pleural effusion collect?")];
 //! let answer = model.generate(&turns, &[], &Sampling::Greedy, &Limits { new_tokens: 40 })?;
 //! println!("{}", answer.text);
@@ -23,14 +23,17 @@ pub mod gguf;
 pub mod grounding;
 pub mod image;
 pub mod positions;
+pub mod quantized;
 pub mod text;
 pub mod tokenizer;
 pub mod train;
 pub mod vision;
 pub mod weights;
+pub mod wheel;
 
 pub use chat::{Part, Role, Turn};
 pub use error::{Error, Result};
 pub use generate::{Answer, Ending, Limits, Sampling};
 pub use image::Picture;
-pub use model::VisionLanguageModel;
+pub use model::{LoadOptions, VisionLanguageModel};
+pub use weights::Weights;

@@ -89,8 +89,13 @@ impl Gguf {
 
     /// The numbers of a tensor in f32, row-major.
     pub fn values(&self, tensor: &GgufTensor) -> Vec<f32> {
+        tensor.kind.decode(self.blocks(tensor))
+    }
+
+    /// The numbers of a tensor as they are stored, row-major.
+    pub fn blocks(&self, tensor: &GgufTensor) -> &[u8] {
         let bytes = (*self.bytes).as_ref();
-        tensor.kind.decode(bytes.get(tensor.range.clone()).unwrap_or_default())
+        bytes.get(tensor.range.clone()).unwrap_or_default()
     }
 
     /// A value of the metadata.

@@ -48,8 +48,13 @@ impl Kind {
         })
     }
 
+    /// Whether its numbers are steps that share a scale.
+    pub fn is_quantized(self) -> bool {
+        self.block().0 > 1
+    }
+
     /// Values of a block, and its bytes.
-    pub(super) fn block(self) -> (usize, usize) {
+    pub(crate) fn block(self) -> (usize, usize) {
         match self {
             Self::F32 => (1, 4),
             Self::F16 | Self::Bf16 => (1, 2),
@@ -62,7 +67,7 @@ impl Kind {
     }
 
     /// The numbers of whole blocks.
-    pub(super) fn decode(self, bytes: &[u8]) -> Vec<f32> {
+    pub fn decode(self, bytes: &[u8]) -> Vec<f32> {
         let (count, size) = self.block();
         let mut values = Vec::with_capacity(bytes.len() / size * count);
         for block in bytes.chunks_exact(size) {

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::file::{Gguf, GgufTensor};
 use crate::config::TextConfig;
+use crate::quantized::StoredRows;
 use crate::weights::TensorSource;
 
 /// The tensors of a Llama in a GGUF file, by Hugging Face's names and in its layout.
@@ -24,6 +25,15 @@ impl<'a> GgufSource<'a> {
         Some((name, tensor))
     }
 
+    /// Which row of the file is each row of a tensor, where that differs.
+    fn order(&self, name: &str, tensor: &GgufTensor) -> Result<Option<Vec<usize>>, String> {
+        match (self.reordered_heads(name), tensor.shape.first()) {
+            (Some(heads), Some(rows)) if rows.is_multiple_of(2 * heads) => Ok(Some(halves_apart(heads, *rows))),
+            (Some(heads), _) => Err(format!("expected rows of {name} for {heads} heads, found {:?}", tensor.shape)),
+            (None, _) => Ok(None),
+        }
+    }
+
     /// How many heads a tensor's rows were reordered for.
     fn reordered_heads(&self, name: &str) -> Option<usize> {
         match name.rsplit('.').nth(1)? {
@@ -42,15 +52,29 @@ impl TensorSource for GgufSource<'_> {
     fn values(&mut self, name: &str) -> Result<Vec<f32>, String> {
         let (name, tensor) = self.find(name).ok_or_else(|| format!("missing {name}"))?;
         let values = self.gguf.values(tensor);
-        let values = match (self.reordered_heads(&name), tensor.shape.first()) {
-            (Some(heads), Some(rows)) if rows.is_multiple_of(2 * heads) => halves_apart(&values, heads, *rows),
-            (Some(heads), _) => {
-                return Err(format!("expected rows of {name} for {heads} heads, found {:?}", tensor.shape));
+        let values = match self.order(&name, tensor)? {
+            Some(order) => {
+                let width = values.len() / order.len();
+                order.into_iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect()
             }
-            (None, _) => values,
+            None => values,
         };
         self.used.insert(name);
         Ok(values)
+    }
+
+    fn stored(&mut self, name: &str) -> Result<Option<StoredRows<'_>>, String> {
+        let (name, tensor) = self.find(name).ok_or_else(|| format!("missing {name}"))?;
+        let [outputs, inputs] = tensor.shape[..] else { return Ok(None) };
+        let blocks = self.gguf.blocks(tensor);
+        if !tensor.kind.is_quantized() || blocks.is_empty() {
+            return Ok(None);
+        }
+        let size = blocks.len() / outputs;
+        let order = self.order(&name, tensor)?.unwrap_or_else(|| (0..outputs).collect());
+        let rows = order.into_iter().map(|row| &blocks[row * size..(row + 1) * size]).collect();
+        self.used.insert(name);
+        Ok(Some(StoredRows { kind: tensor.kind, rows, inputs }))
     }
 
     fn finish(self: Box<Self>) -> Vec<String> {
@@ -64,18 +88,14 @@ impl TensorSource for GgufSource<'_> {
 ///
 /// # Source
 /// `LlamaModel.permute` in llama.cpp's `convert_hf_to_gguf.py`.
-fn halves_apart(values: &[f32], heads: usize, rows: usize) -> Vec<f32> {
-    let width = values.len() / rows;
+fn halves_apart(heads: usize, rows: usize) -> Vec<usize> {
     let head_width = rows / heads;
-    let mut ordered = Vec::with_capacity(values.len());
-    for head in 0..heads {
-        for row in 0..head_width {
-            let [half, pair] = [row / (head_width / 2), row % (head_width / 2)];
-            let from = head * head_width + 2 * pair + half;
-            ordered.extend_from_slice(&values[from * width..(from + 1) * width]);
-        }
-    }
-    ordered
+    let from = |row| {
+        let (head, row) = (row / head_width, row % head_width);
+        let [half, pair] = [row / (head_width / 2), row % (head_width / 2)];
+        head * head_width + 2 * pair + half
+    };
+    (0..rows).map(from).collect()
 }
 
 /// The file's name for one of Hugging Face's.

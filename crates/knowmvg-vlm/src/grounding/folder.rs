@@ -14,6 +14,7 @@ use super::config::GroundingConfig;
 use super::file::{self, CONFIG, LANGUAGE, WEIGHTS};
 use super::reader::LanguageReader;
 use super::speaker::Speaker;
+use crate::model::LoadOptions;
 use crate::{Error, Result, VisionLanguageModel};
 
 /// Names of the language model in a model folder: a GGUF file, or a folder of Hugging Face.
@@ -71,7 +72,7 @@ pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<G
         let what = format!("expected the language model that {WEIGHTS} was learnt beside, found another one");
         return Err(Error::Config { what, path: language.to_owned() });
     }
-    let model = VisionLanguageModel::load(language)?;
+    let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
     let device = Device::flex();
     let fresh = params::build(|| GroundingAdapter::init(&config, &model, grounder.config(), &device));
     let adapter = file::load(&weights, fresh).map_err(wrong)?;

@@ -13,7 +13,7 @@ use crate::image::PreprocessorConfig;
 use crate::text::{LanguageModel, TextNames};
 use crate::tokenizer::TextTokenizer;
 use crate::vision::VisionTower;
-use crate::weights::{Shards, WeightReader};
+use crate::weights::{Shards, WeightReader, Weights};
 use crate::{Error, Result};
 
 /// Names as published checkpoints have them.
@@ -21,8 +21,15 @@ const NAMES: (TextNames, &str) = (TextNames { body: "model.", head: "lm_head" },
 /// Names as some programs save them, after the modules of newer versions of transformers.
 const NEWER_NAMES: (TextNames, &str) = (TextNames { body: "model.language_model.", head: "lm_head" }, "model.visual.");
 
+/// How a model is loaded for inference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The numbers of the language model; by default as they are stored.
+    pub weights: Weights,
+}
+
 impl VisionLanguageModel {
-    /// Loads a model on the CPU: a folder of Hugging Face (`config.json`, `tokenizer.json`, `model.safetensors` or its
+    /// Loads a model on the CPU, in 32-bit floats: a folder of Hugging Face (`config.json`, `tokenizer.json`, `model.safetensors` or its
     /// shards, and where it sees, `preprocessor_config.json` or `processor_config.json`), or a GGUF file.
     ///
     /// Weights are mapped while they are read. A file that is cut short meanwhile would end the process, so install files
@@ -40,10 +47,23 @@ impl VisionLanguageModel {
     /// # Errors
     /// As [`VisionLanguageModel::load`].
     pub fn load_on(path: &Path, device: &Device) -> Result<Self> {
-        if path.is_dir() { Self::from_folder(path, device) } else { Self::from_gguf(path, device) }
+        Self::load_as(path, device, Weights::Full)
     }
 
-    fn from_folder(folder: &Path, device: &Device) -> Result<Self> {
+    /// As [`VisionLanguageModel::load`], on the CPU and for inference: matrices of the language model that are or become
+    /// quantised have no gradients.
+    ///
+    /// # Errors
+    /// As [`VisionLanguageModel::load`].
+    pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::load_as(path, &Device::flex(), options.weights)
+    }
+
+    fn load_as(path: &Path, device: &Device, weights: Weights) -> Result<Self> {
+        if path.is_dir() { Self::from_folder(path, device, weights) } else { Self::from_gguf(path, device, weights) }
+    }
+
+    fn from_folder(folder: &Path, device: &Device, weights: Weights) -> Result<Self> {
         let path = folder.join("config.json");
         let config = ModelConfig::from_json(&read(&path)?).map_err(|what| Error::Config { what, path })?;
         let tokenizer = TextTokenizer::open(&folder.join("tokenizer.json"))?;
@@ -56,19 +76,19 @@ impl VisionLanguageModel {
         let shards = Shards::open(folder)?;
         let wrong = |source| Error::Weights { source, path: folder.to_owned() };
         let reader = WeightReader::new(shards.source().map_err(wrong)?, device);
-        let (language, tower) = build(reader, &config).map_err(wrong)?;
+        let (language, tower) = build(reader, &config, weights).map_err(wrong)?;
         let mut model = Self::assembled(&config, language, tower.zip(Some(preprocessor)), tokenizer, device);
         model.stop_ids.extend(more_stop_ids);
         Ok(model)
     }
 
-    fn from_gguf(path: &Path, device: &Device) -> Result<Self> {
+    fn from_gguf(path: &Path, device: &Device, weights: Weights) -> Result<Self> {
         let gguf = Gguf::open(path)?;
         let config = gguf.model_config().map_err(|what| Error::Config { what, path: path.to_owned() })?;
         let tokenizer = TextTokenizer::from_gguf(&gguf)?;
         let reader = WeightReader::new(GgufSource::new(&gguf, &config.text), device);
         let (language, _) =
-            build(reader, &config).map_err(|source| Error::Weights { source, path: path.to_owned() })?;
+            build(reader, &config, weights).map_err(|source| Error::Weights { source, path: path.to_owned() })?;
         Ok(Self::assembled(&config, language, None, tokenizer, device))
     }
 
@@ -89,10 +109,17 @@ impl VisionLanguageModel {
     }
 }
 
-fn build(mut reader: WeightReader, config: &ModelConfig) -> Result<(LanguageModel, Option<VisionTower>), WeightError> {
+fn build(
+    mut reader: WeightReader,
+    config: &ModelConfig,
+    weights: Weights,
+) -> Result<(LanguageModel, Option<VisionTower>), WeightError> {
     let is_newer = reader.holds("model.language_model.embed_tokens.weight");
     let (names, seeing) = if is_newer { NEWER_NAMES } else { NAMES };
+    reader.keep(weights);
     let language = LanguageModel::load(&mut reader, names, &config.text);
+    // A picture is a thousand rows and more, which floats multiply well, and its tower is the smaller part.
+    reader.keep(Weights::Full);
     let tower = config.vision.as_ref().map(|vision| VisionTower::load(&mut reader, seeing, vision));
     reader.finish()?;
     Ok((language, tower))

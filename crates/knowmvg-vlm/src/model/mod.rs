@@ -4,6 +4,8 @@ mod answer;
 mod load;
 mod prompt;
 
+pub use load::LoadOptions;
+
 use burn::module::Module;
 use burn::tensor::Device;
 

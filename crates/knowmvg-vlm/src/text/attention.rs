@@ -1,9 +1,9 @@
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
-use super::lora::{LayerLora, Target, changed};
+use super::lora::{LayerLora, Target, all_changed, changed};
+use super::projection::Projection;
 use super::rotary::Rotation;
 use crate::config::TextConfig;
 use crate::weights::{Bias, WeightReader};
@@ -14,10 +14,10 @@ use crate::weights::{Bias, WeightReader};
 /// Ainslie et al. 2023, *GQA*; `LlamaAttention` and `Qwen2_5_VLAttention` of transformers 5.23.0.
 #[derive(Module, Debug)]
 pub struct Attention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    o_proj: Linear,
+    q_proj: Projection,
+    k_proj: Projection,
+    v_proj: Projection,
+    o_proj: Projection,
     heads: usize,
     key_value_heads: usize,
     head_width: usize,
@@ -39,10 +39,10 @@ impl Attention {
         let shared = config.key_value_heads * config.head_width;
         let bias = Bias::from_flag(config.qkv_bias);
         Self {
-            q_proj: reader.linear(&format!("{prefix}.q_proj"), [config.width, asked], bias),
-            k_proj: reader.linear(&format!("{prefix}.k_proj"), [config.width, shared], bias),
-            v_proj: reader.linear(&format!("{prefix}.v_proj"), [config.width, shared], bias),
-            o_proj: reader.linear(&format!("{prefix}.o_proj"), [asked, config.width], Bias::Absent),
+            q_proj: reader.projection(&format!("{prefix}.q_proj"), [config.width, asked], bias),
+            k_proj: reader.projection(&format!("{prefix}.k_proj"), [config.width, shared], bias),
+            v_proj: reader.projection(&format!("{prefix}.v_proj"), [config.width, shared], bias),
+            o_proj: reader.projection(&format!("{prefix}.o_proj"), [asked, config.width], Bias::Absent),
             heads: config.heads,
             key_value_heads: config.key_value_heads,
             head_width: config.head_width,
@@ -62,10 +62,11 @@ impl Attention {
         memory: &mut Option<KeysValues>,
         lora: Option<&LayerLora>,
     ) -> Tensor<3> {
-        let map = |map, target| changed(map, lora, target, rows.clone());
-        let queries = rotation.turn(self.split(map(&self.q_proj, Target::QProj), self.heads));
-        let keys = rotation.turn(self.split(map(&self.k_proj, Target::KProj), self.key_value_heads));
-        let values = self.split(map(&self.v_proj, Target::VProj), self.key_value_heads);
+        let maps = [(&self.q_proj, Target::QProj), (&self.k_proj, Target::KProj), (&self.v_proj, Target::VProj)];
+        let [queries, keys, values] = all_changed(maps, lora, rows);
+        let queries = rotation.turn(self.split(queries, self.heads));
+        let keys = rotation.turn(self.split(keys, self.key_value_heads));
+        let values = self.split(values, self.key_value_heads);
         let known = match memory.take() {
             Some(past) => past.followed_by(keys, values),
             None => KeysValues { keys, values },

@@ -3,6 +3,7 @@ use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::projection::Projection;
 use crate::config::TextConfig;
 
 /// Which maps of a language model are changed, and by how much.
@@ -191,13 +192,28 @@ impl LoraAdapters {
 /// # Shapes
 /// - `rows`: `[.., inputs]`; returns `[.., outputs]`
 pub(super) fn changed<const D: usize>(
-    map: &Linear,
+    map: &Projection,
     lora: Option<&LayerLora>,
     target: Target,
     rows: Tensor<D>,
 ) -> Tensor<D> {
-    match lora.and_then(|lora| lora.get(target)) {
-        Some(lora) => map.forward(rows.clone()) + lora.forward(rows),
-        None => map.forward(rows),
-    }
+    let [changed] = all_changed([(map, target)], lora, rows);
+    changed
+}
+
+/// Several maps of the same rows with their changes.
+///
+/// # Shapes
+/// - `rows`: `[.., inputs]`; returns `[.., outputs]` of each
+pub(super) fn all_changed<const N: usize, const D: usize>(
+    maps: [(&Projection, Target); N],
+    lora: Option<&LayerLora>,
+    rows: Tensor<D>,
+) -> [Tensor<D>; N] {
+    let changes = maps.map(|(_, target)| lora.and_then(|lora| lora.get(target)).map(|lora| lora.forward(rows.clone())));
+    let mut changes = changes.into_iter();
+    Projection::all(maps.map(|(map, _)| map), rows).map(|mapped| match changes.next().flatten() {
+        Some(change) => mapped + change,
+        None => mapped,
+    })
 }

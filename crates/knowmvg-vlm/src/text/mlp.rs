@@ -1,9 +1,9 @@
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
 
-use super::lora::{LayerLora, Target, changed};
+use super::lora::{LayerLora, Target, all_changed, changed};
+use super::projection::Projection;
 use crate::weights::{Bias, WeightReader};
 
 /// `down(silu(gate(x)) * up(x))`.
@@ -12,26 +12,26 @@ use crate::weights::{Bias, WeightReader};
 /// Shazeer 2020, *GLU Variants Improve Transformer*: SwiGLU.
 #[derive(Module, Debug)]
 pub struct GatedMlp {
-    gate_proj: Linear,
-    up_proj: Linear,
-    down_proj: Linear,
+    gate_proj: Projection,
+    up_proj: Projection,
+    down_proj: Projection,
 }
 
 impl GatedMlp {
     /// Reads the three maps below `prefix`.
     pub fn load(reader: &mut WeightReader, prefix: &str, [width, inner]: [usize; 2], bias: Bias) -> Self {
         Self {
-            gate_proj: reader.linear(&format!("{prefix}.gate_proj"), [width, inner], bias),
-            up_proj: reader.linear(&format!("{prefix}.up_proj"), [width, inner], bias),
-            down_proj: reader.linear(&format!("{prefix}.down_proj"), [inner, width], bias),
+            gate_proj: reader.projection(&format!("{prefix}.gate_proj"), [width, inner], bias),
+            up_proj: reader.projection(&format!("{prefix}.up_proj"), [width, inner], bias),
+            down_proj: reader.projection(&format!("{prefix}.down_proj"), [inner, width], bias),
         }
     }
 
     /// # Shapes
     /// - `rows`: `[.., width]`; returns the same
     pub fn forward<const D: usize>(&self, rows: Tensor<D>, lora: Option<&LayerLora>) -> Tensor<D> {
-        let gate = silu(changed(&self.gate_proj, lora, Target::GateProj, rows.clone()));
-        let inner = gate * changed(&self.up_proj, lora, Target::UpProj, rows);
-        changed(&self.down_proj, lora, Target::DownProj, inner)
+        let maps = [(&self.gate_proj, Target::GateProj), (&self.up_proj, Target::UpProj)];
+        let [gate, up] = all_changed(maps, lora, rows);
+        changed(&self.down_proj, lora, Target::DownProj, silu(gate) * up)
     }
 }

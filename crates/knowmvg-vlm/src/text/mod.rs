@@ -9,6 +9,7 @@ mod lora;
 mod mask;
 mod mlp;
 mod model;
+mod projection;
 mod rotary;
 
 pub use attention::{Attention, KeysValues};
@@ -17,6 +18,7 @@ pub use cache::Cache;
 pub use lora::{LayerLora, Lora, LoraAdapters, LoraConfig, Target};
 pub use mlp::GatedMlp;
 pub use model::{LanguageModel, TextBatch, TextNames};
+pub use projection::{Projection, QuantizedLinear, QuantizedTable, Table};
 pub use rotary::{Position, Rotation};
 
 pub(crate) use rotary::frequencies;

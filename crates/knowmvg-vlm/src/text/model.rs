@@ -1,11 +1,12 @@
 use burn::module::Module;
-use burn::nn::{Embedding, Linear, RmsNorm};
-use burn::tensor::{Int, Tensor};
+use burn::nn::RmsNorm;
+use burn::tensor::Tensor;
 
 use super::block::Block;
 use super::cache::Cache;
 use super::lora::LoraAdapters;
 use super::mask::hide;
+use super::projection::{Projection, Table};
 use super::rotary::{Position, Rotation};
 use crate::config::TextConfig;
 use crate::weights::{Bias, WeightReader};
@@ -17,10 +18,10 @@ use crate::{Error, Result};
 /// `LlamaForCausalLM` and the text part of `Qwen2_5_VLForConditionalGeneration`, transformers 5.23.0.
 #[derive(Module, Debug)]
 pub struct LanguageModel {
-    embed_tokens: Embedding,
+    embed_tokens: Table,
     layers: Vec<Block>,
     norm: RmsNorm,
-    lm_head: Option<Linear>,
+    lm_head: Option<Projection>,
     #[module(skip)]
     config: TextConfig,
 }
@@ -52,10 +53,10 @@ impl LanguageModel {
         let layer = |i| Block::load(reader, &format!("{body}layers.{i}"), config);
         let layers = (0..config.layers).map(layer).collect();
         let head =
-            |reader: &mut WeightReader| reader.linear(names.head, [config.width, config.vocab_size], Bias::Absent);
+            |reader: &mut WeightReader| reader.projection(names.head, [config.width, config.vocab_size], Bias::Absent);
         Self {
             layers,
-            embed_tokens: reader.embedding(&format!("{body}embed_tokens"), [config.vocab_size, config.width]),
+            embed_tokens: reader.table(&format!("{body}embed_tokens"), [config.vocab_size, config.width]),
             norm: reader.norm(&format!("{body}norm"), config.width, config.norm_eps),
             lm_head: (!config.is_head_tied).then(|| head(reader)),
             config: config.clone(),
@@ -83,10 +84,7 @@ impl LanguageModel {
         if let Some(id) = ids.iter().flatten().find(|id| **id as usize >= vocabulary) {
             return Err(Error::Input(format!("expected token ids below {vocabulary}, found {id}")));
         }
-        let flat: Vec<i32> = ids.iter().flatten().map(|id| *id as i32).collect();
-        let ids = Tensor::<1, Int>::from_data(flat.as_slice(), &self.embed_tokens.weight.device());
-        let [_, width] = self.embed_tokens.weight.dims();
-        Ok(self.embed_tokens.weight.val().select(0, ids.clone()).reshape([ids.dims()[0] / tokens, tokens, width]))
+        Ok(self.embed_tokens.select(&ids.concat()).reshape([ids.len(), tokens, self.config.width]))
     }
 
     /// Hidden states of new tokens, after the final norm; the cache then remembers them.
@@ -137,11 +135,9 @@ impl LanguageModel {
             Some(head) => head.forward(hidden_states),
             None => {
                 let [batch, tokens, width] = hidden_states.dims();
-                let table = self.embed_tokens.weight.val();
-                let [vocabulary, _] = table.dims();
                 // As matrices: of a batch of them, Burn would copy the turned table.
-                let rows = hidden_states.reshape([batch * tokens, width]);
-                rows.matmul(table.transpose()).reshape([batch, tokens, vocabulary])
+                let scores = self.embed_tokens.scores(hidden_states.reshape([batch * tokens, width]));
+                scores.reshape([batch, tokens, self.config.vocab_size])
             }
         }
     }

@@ -7,4 +7,4 @@ mod folder;
 mod reader;
 
 pub use folder::Shards;
-pub use reader::{Bias, TensorSource, WeightReader};
+pub use reader::{Bias, TensorSource, WeightReader, Weights};

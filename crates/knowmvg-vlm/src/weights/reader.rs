@@ -3,6 +3,9 @@ use burn::nn::{Embedding, Linear, RmsNorm};
 use burn::tensor::{Device, Tensor, TensorData};
 use knowmvg::model::weights::WeightError;
 
+use crate::quantized::{QuantizedMatrix, StoredRows};
+use crate::text::{Projection, QuantizedLinear, Table};
+
 /// Where tensors come from, by the names that Hugging Face gives them.
 pub trait TensorSource {
     /// The shape of a tensor, if the source holds it.
@@ -13,6 +16,16 @@ pub trait TensorSource {
     /// # Errors
     /// When its numbers are of a type that is not read.
     fn values(&mut self, name: &str) -> Result<Vec<f32>, String>;
+
+    /// The rows of a matrix that the source holds quantised, as they are stored; the tensor counts as used. `None` if it holds
+    /// the matrix in floats.
+    ///
+    /// # Errors
+    /// When its rows can't be told apart.
+    fn stored(&mut self, name: &str) -> Result<Option<StoredRows<'_>>, String> {
+        let _ = name;
+        Ok(None)
+    }
 
     /// What is wrong with the source as a whole: tensors that were never asked for, among others.
     fn finish(self: Box<Self>) -> Vec<String>;
@@ -38,13 +51,31 @@ impl Bias {
 pub struct WeightReader<'a> {
     source: Box<dyn TensorSource + 'a>,
     device: Device,
+    weights: Weights,
     problems: Vec<String>,
 }
 
+/// In which numbers the matrices of a language model are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Weights {
+    /// In 32-bit floats: they can learn.
+    Full,
+    /// As the file stores them: quantised matrices stay so, others become 32-bit floats.
+    #[default]
+    AsStored,
+    /// Quantised matrices stay so, others are rounded to 8 bits, with a 16-bit scale for 32 weights.
+    Int8,
+}
+
 impl<'a> WeightReader<'a> {
-    /// A reader that puts its layers on `device`.
+    /// A reader that puts its layers on `device`, in floats.
     pub fn new(source: impl TensorSource + 'a, device: &Device) -> Self {
-        Self { source: Box::new(source), device: device.clone(), problems: vec![] }
+        Self { source: Box::new(source), device: device.clone(), weights: Weights::Full, problems: vec![] }
+    }
+
+    /// From now on, matrices of projections and tables are kept so.
+    pub fn keep(&mut self, weights: Weights) {
+        self.weights = weights;
     }
 
     /// Whether the source holds a tensor.
@@ -54,13 +85,15 @@ impl<'a> WeightReader<'a> {
 
     /// A tensor. One that is missing or misshapen is noted for [`WeightReader::finish`] and stands in as a single zero.
     pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
-        match self.checked(name, &shape) {
-            Ok(values) => Tensor::from_data(TensorData::new(values, shape), &self.device),
-            Err(problem) => {
-                self.problems.push(problem);
-                Tensor::zeros([1; D], &self.device)
-            }
+        match self.noted(name, &shape) {
+            Some(values) => Tensor::from_data(TensorData::new(values, shape), &self.device),
+            None => Tensor::zeros([1; D], &self.device),
         }
+    }
+
+    /// The values of a tensor; what is wrong with it is noted.
+    fn noted(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
+        self.checked(name, shape).map_err(|problem| self.problems.push(problem)).ok()
     }
 
     fn checked(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
@@ -80,6 +113,44 @@ impl<'a> WeightReader<'a> {
             Bias::Absent => None,
         };
         Linear { weight: self.turned(weight), bias }
+    }
+
+    /// As [`WeightReader::linear`], in the numbers of [`WeightReader::keep`].
+    pub fn projection(&mut self, prefix: &str, [inputs, outputs]: [usize; 2], bias: Bias) -> Projection {
+        let Some(matrix) = self.quantized(&format!("{prefix}.weight"), [outputs, inputs]) else {
+            return Projection::Full(self.linear(prefix, [inputs, outputs], bias));
+        };
+        let bias = match bias {
+            Bias::Present => self.noted(&format!("{prefix}.bias"), &[outputs]),
+            Bias::Absent => None,
+        };
+        Projection::Quantized(QuantizedLinear::new(matrix, bias))
+    }
+
+    /// As [`WeightReader::embedding`], in the numbers of [`WeightReader::keep`].
+    pub fn table(&mut self, prefix: &str, shape: [usize; 2]) -> Table {
+        match self.quantized(&format!("{prefix}.weight"), shape) {
+            Some(matrix) => Table::quantized(matrix, &self.device),
+            None => Table::Full(self.embedding(prefix, shape)),
+        }
+    }
+
+    /// A matrix that stays quantised or becomes so; `None` if it is to be read in floats, which also notes what is wrong
+    /// with it.
+    fn quantized(&mut self, name: &str, shape: [usize; 2]) -> Option<QuantizedMatrix> {
+        let fits = self.source.shape(name).is_some_and(|found| found == shape);
+        if self.weights == Weights::Full || !fits {
+            return None;
+        }
+        match self.source.stored(name) {
+            Ok(Some(stored)) => return QuantizedMatrix::from_stored(&stored),
+            Ok(None) => {}
+            Err(_) => return None,
+        }
+        match self.weights {
+            Weights::Int8 => QuantizedMatrix::from_values(&self.source.values(name).ok()?, shape[1]),
+            _ => None,
+        }
     }
 
     /// A weight for multiplication from the right, as Burn does it. Its numbers are moved, once: Burn would copy a weight
