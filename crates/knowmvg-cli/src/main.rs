@@ -2,6 +2,7 @@
 
 mod ablate;
 mod args;
+mod ask;
 mod batch;
 mod batch_row;
 mod bench;
@@ -26,6 +27,7 @@ mod sr;
 mod sr_table;
 mod synth;
 mod train;
+mod vlm;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Ground(args) if args.batch.is_some() => batch::run(&args),
         Verb::Ground(args) => ground::run(&args),
+        Verb::Ask(args) => ask::run(&args),
         Verb::Sr(args) => sr::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Listen(args) => listen::run(&args),
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Verb::Ablate(args) => ablate::run(&args),
         Verb::Synth(args) => synth::run(&args),
         Verb::Data(args) => data::run(&args),
+        Verb::Vlm(args) => vlm::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tokenizers::Tokenizer;
+use tokenizers::{AddedToken, Tokenizer};
 
 use crate::chat::Piece;
 use crate::gguf::Gguf;
@@ -79,6 +79,24 @@ impl TextTokenizer {
             }
         }
         if counts.next().is_some() { Err(wrong_pictures("fewer")) } else { Ok(ids) }
+    }
+
+    /// Adds a token that no text can spell; returns its id, which is the old one if it is there already.
+    ///
+    /// # Errors
+    /// When the library fails.
+    pub fn add_special(&mut self, token: &str) -> Result<u32> {
+        let added = AddedToken::from(token.to_owned(), true);
+        self.inner.add_special_tokens([added]).map_err(failed)?;
+        self.id(token)
+    }
+
+    /// Writes a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        self.inner.save(path, true).map_err(failed)
     }
 
     /// The text of ids, without special tokens.

@@ -15,7 +15,27 @@ pub struct Asking {
     pub warnings: Vec<String>,
 }
 
+/// An answer, and the phrases that it points at.
+#[derive(Debug, Clone, Default)]
+pub struct Answered {
+    /// In words.
+    pub text: String,
+    /// To be grounded.
+    pub asked: Vec<Asked>,
+}
+
 impl Session<'_> {
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// When the model has no reader that answers, or the question cannot be read; the message has no word of it.
+    pub fn answer(&self, question: &str) -> Result<Answered, String> {
+        let reader = self.reader().ok_or("the model has no language model")?;
+        let reply = self.seen(|seen| reader.question(seen, question))?;
+        let asked = reply.phrases.into_iter().map(|read| Asked::typed(read.phrase, Some(read.embed))).collect();
+        Ok(Answered { text: reply.text, asked })
+    }
+
     /// Reads a report and typed phrases: with the model's reader if it has one, else by rules.
     pub fn asked(&self, report: Option<&str>, phrases: &[String]) -> Asking {
         match self.reader() {

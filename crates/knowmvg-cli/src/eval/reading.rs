@@ -34,7 +34,10 @@ impl Reading {
             Task::Phrase | Task::Class => {
                 let phrases = text.phrases(seen.decoder);
                 let embeds = reader.phrases(seen, &phrases);
-                embeds.map(|embeds| Self { phrases: phrases.into_iter().zip(embeds.into_iter().map(Some)).collect(), answer: None })
+                embeds.map(|embeds| Self {
+                    phrases: phrases.into_iter().zip(embeds.into_iter().map(Some)).collect(),
+                    answer: None,
+                })
             }
         };
         let Ok(mut reading) = read else { return Self::by_rules(text, seen) };

@@ -120,7 +120,8 @@ impl<'g> Seen<'g> {
 
     /// Reads the words of an item, with the model's reader if it has one.
     pub fn read(&self, text: &Text) -> Reading {
-        let known = self.read.borrow().iter().find(|(task, words, _)| *task == text.task && words == text.words).cloned();
+        let known =
+            self.read.borrow().iter().find(|(task, words, _)| *task == text.task && words == text.words).cloned();
         if let Some((_, _, reading)) = known {
             return reading;
         }

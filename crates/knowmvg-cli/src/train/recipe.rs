@@ -14,11 +14,6 @@ use crate::failure::{Exit, Failure};
 /// Most recipes that stand on each other; more are a circle.
 const MAX_BASES: usize = 8;
 
-/// Reads the recipe of a decoder.
-pub fn read(path: &Path) -> Result<TrainConfig, Failure> {
-    from_table(read_table(path)?, path)
-}
-
 /// Reads a recipe, written over its base, to be changed before it is understood.
 pub fn read_table(path: &Path) -> Result<Table, Failure> {
     read_over_base(path, MAX_BASES)
@@ -102,6 +97,10 @@ pub fn merge(table: &mut Table, changes: &Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(path: &Path) -> Result<TrainConfig, Failure> {
+        from_table(read_table(path)?, path)
+    }
 
     #[test]
     fn changes_reach_the_values_and_leave_the_rest() {

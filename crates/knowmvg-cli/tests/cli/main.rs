@@ -13,3 +13,4 @@ mod help;
 mod listen;
 mod ran;
 mod serve;
+mod vlm;

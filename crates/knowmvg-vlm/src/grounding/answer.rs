@@ -93,7 +93,13 @@ impl Speaker {
     ///
     /// # Errors
     /// When a phrase has too many words.
-    pub fn read_phrases(&self, adapter: &GroundingAdapter, seen: &Seen, look: &Look, phrases: &[Phrase]) -> Result<Vec<Vec<f32>>> {
+    pub fn read_phrases(
+        &self,
+        adapter: &GroundingAdapter,
+        seen: &Seen,
+        look: &Look,
+        phrases: &[Phrase],
+    ) -> Result<Vec<Vec<f32>>> {
         let knowledge = self.knowledge_of(adapter, seen, phrases);
         let [_, tokens] = knowledge.phrases;
         let mut rows = vec![];

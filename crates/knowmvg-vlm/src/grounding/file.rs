@@ -15,6 +15,8 @@ use crate::text::Target;
 pub const WEIGHTS: &str = "knowmvg-vlm.safetensors";
 /// Name of the configuration.
 pub const CONFIG: &str = "knowmvg-vlm.config.json";
+/// Before the names of changes of a language model, as PEFT writes them.
+pub const PEFT: &str = "base_model.model.";
 /// Before the names of everything but the changes of the language model.
 const OWN: &str = "reader.";
 /// Key under which the file names the language model that it belongs to.
@@ -82,7 +84,7 @@ fn name(own: &str) -> String {
         let (map, rest) = rest.split_once('.')?;
         let target = Target::ALL.iter().find(|target| target.path().ends_with(map))?;
         let half = rest.replace("lora_a", "lora_A").replace("lora_b", "lora_B");
-        Some(format!("base_model.model.model.layers.{layer}.{}.{half}", target.path()))
+        Some(format!("{PEFT}model.layers.{layer}.{}.{half}", target.path()))
     };
     peft().unwrap_or_else(|| format!("{OWN}{own}"))
 }

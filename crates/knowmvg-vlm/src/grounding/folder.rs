@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use knowmvg::grounder::{Grounder, GrounderError};
+use knowmvg::model::config::ModelConfig;
 use knowmvg::model::params;
 use knowmvg::model::weights::{WeightFile, hex};
 use sha2::{Digest, Sha256};
@@ -17,6 +18,8 @@ use super::speaker::Speaker;
 use crate::model::LoadOptions;
 use crate::{Error, Result, VisionLanguageModel};
 
+/// The decoder's sizes in a model folder.
+const DECODER_CONFIG: &str = "knowmvg.config.json";
 /// Names of the language model in a model folder: a GGUF file, or a folder of Hugging Face.
 const LANGUAGES: [&str; 2] = ["language.gguf", "language"];
 
@@ -64,21 +67,59 @@ pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<G
     let config = read_config(&folder.join(CONFIG))?;
     let grid = grounder.config().image_side / grounder.tower().config().patch_size;
     config.check(grid).map_err(|what| Error::Config { what, path: folder.join(CONFIG) })?;
-    let path = folder.join(WEIGHTS);
-    let wrong = |source| Error::Weights { source, path: path.clone() };
-    let weights = WeightFile::open(&path).map_err(wrong)?;
-    let fingerprint = fingerprint(language)?;
-    if weights.metadata().get(LANGUAGE) != Some(&fingerprint) {
-        let what = format!("expected the language model that {WEIGHTS} was learnt beside, found another one");
-        return Err(Error::Config { what, path: language.to_owned() });
-    }
+    let weights = Learnt::open(folder, language)?;
     let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
-    let device = Device::flex();
-    let fresh = params::build(|| GroundingAdapter::init(&config, &model, grounder.config(), &device));
-    let adapter = file::load(&weights, fresh).map_err(wrong)?;
-    let sha256 = hex(&Sha256::digest(format!("{fingerprint} {}", weights.sha256())));
+    let adapter = weights.adapter(&config, &model, grounder.config())?;
+    let sha256 = hex(&Sha256::digest(format!("{} {}", weights.language, weights.file.sha256())));
     let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256);
     Ok(grounder.with_reader(Box::new(reader)))
+}
+
+/// What was learnt beside a language model, without the decoder.
+///
+/// # Errors
+/// As [`load_with`].
+pub fn read_learnt(folder: &Path, language: &Path) -> Result<(GroundingConfig, GroundingAdapter)> {
+    let config = read_config(&folder.join(CONFIG))?;
+    let path = folder.join(DECODER_CONFIG);
+    let bytes = fs::read(&path).map_err(|source| Error::Io { source, path: path.clone() })?;
+    let decoder: ModelConfig =
+        serde_json::from_slice(&bytes).map_err(|e| Error::Config { what: e.to_string(), path })?;
+    let weights = Learnt::open(folder, language)?;
+    let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
+    let adapter = weights.adapter(&config, &model, &decoder)?;
+    Ok((config, adapter))
+}
+
+/// The open file of what was learnt.
+struct Learnt {
+    file: WeightFile,
+    path: PathBuf,
+    /// What names the language model that it was learnt beside.
+    language: String,
+}
+
+impl Learnt {
+    fn open(folder: &Path, language: &Path) -> Result<Self> {
+        let path = folder.join(WEIGHTS);
+        let file = WeightFile::open(&path).map_err(|source| Error::Weights { source, path: path.clone() })?;
+        let found = fingerprint(language)?;
+        if file.metadata().get(LANGUAGE) != Some(&found) {
+            let what = format!("expected the language model that {WEIGHTS} was learnt beside, found another one");
+            return Err(Error::Config { what, path: language.to_owned() });
+        }
+        Ok(Self { file, path, language: found })
+    }
+
+    fn adapter(
+        &self,
+        config: &GroundingConfig,
+        model: &VisionLanguageModel,
+        decoder: &ModelConfig,
+    ) -> Result<GroundingAdapter> {
+        let fresh = params::build(|| GroundingAdapter::init(config, model, decoder, &Device::flex()));
+        file::load(&self.file, fresh).map_err(|source| Error::Weights { source, path: self.path.clone() })
+    }
 }
 
 /// Reads a configuration.

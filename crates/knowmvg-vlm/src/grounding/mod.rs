@@ -25,6 +25,7 @@ pub mod answer;
 mod config;
 pub mod file;
 pub mod folder;
+pub mod peft;
 mod projector;
 mod prompt;
 mod reader;

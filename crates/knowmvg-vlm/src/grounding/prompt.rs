@@ -33,12 +33,7 @@ impl Words<'_> {
 ///
 /// # Errors
 /// When the vocabulary lacks a token of the style.
-pub fn prompt(
-    tokenizer: &TextTokenizer,
-    style: ChatStyle,
-    words: Words,
-    image_tokens: usize,
-) -> Result<Vec<Slot>> {
+pub fn prompt(tokenizer: &TextTokenizer, style: ChatStyle, words: Words, image_tokens: usize) -> Result<Vec<Slot>> {
     let mut slots = vec![];
     for piece in style.prompt(&[Turn::user_with_picture(words.request())]) {
         match piece {

@@ -38,11 +38,7 @@ impl Look {
     /// One image, seen `times` over.
     pub fn repeated(&self, times: usize) -> Self {
         let copies = |patches: &[Patches]| (0..times).flat_map(|_| patches.iter().cloned()).collect();
-        Self {
-            tokens: self.tokens.clone().repeat_dim(0, times),
-            each: self.each,
-            patches: copies(&self.patches),
-        }
+        Self { tokens: self.tokens.clone().repeat_dim(0, times), each: self.each, patches: copies(&self.patches) }
     }
 }
 
@@ -81,14 +77,26 @@ impl Speaker {
     ///
     /// # Errors
     /// When a slot points at what is not there, or the rows show another number of images than were looked at.
-    pub fn batch(&self, adapter: &GroundingAdapter, rows: &[Vec<Slot>], look: &Look, given: Knowledge) -> Result<TextBatch> {
+    pub fn batch(
+        &self,
+        adapter: &GroundingAdapter,
+        rows: &[Vec<Slot>],
+        look: &Look,
+        given: Knowledge,
+    ) -> Result<TextBatch> {
         let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
         let is_token: Vec<Vec<bool>> =
             rows.iter().map(|row| (0..longest).map(|place| place < row.len()).collect()).collect();
-        let filled: Vec<Vec<Slot>> =
-            rows.iter().map(|row| row.iter().copied().chain(std::iter::repeat(Slot::Token(0))).take(longest).collect()).collect();
+        let filled: Vec<Vec<Slot>> = rows
+            .iter()
+            .map(|row| row.iter().copied().chain(std::iter::repeat(Slot::Token(0))).take(longest).collect())
+            .collect();
         if look.images() != rows.len() {
-            return Err(Error::Input(format!("expected one image for each of {} rows, found {}", rows.len(), look.images())));
+            return Err(Error::Input(format!(
+                "expected one image for each of {} rows, found {}",
+                rows.len(),
+                look.images()
+            )));
         }
         let positions = self.positions(&filled, &is_token, look)?;
         let embeds = embed(&self.model, &filled, &given.with(look.tokens.clone(), adapter))?;
@@ -99,7 +107,13 @@ impl Speaker {
     ///
     /// # Errors
     /// When a slot points at what is not there.
-    pub fn continued(&self, adapter: &GroundingAdapter, row: Vec<Slot>, knowledge: Knowledge, cache: &Cache) -> Result<TextBatch> {
+    pub fn continued(
+        &self,
+        adapter: &GroundingAdapter,
+        row: Vec<Slot>,
+        knowledge: Knowledge,
+        cache: &Cache,
+    ) -> Result<TextBatch> {
         let count = row.len();
         let none = Tensor::zeros([0, self.model.language().config().width], &adapter.box_token.device());
         let embeds = embed(&self.model, &[row], &knowledge.with(none, adapter))?;
@@ -135,7 +149,8 @@ impl Speaker {
         let Some((tokens, merge)) = self.model.image_ids() else {
             return Ok(is_token.iter().map(|row| (0..row.len() as i64).map(|place| [place; 3]).collect()).collect());
         };
-        let ids: Vec<Vec<u32>> = rows.iter().map(|row| row.iter().map(|slot| slot.id(tokens.image)).collect()).collect();
+        let ids: Vec<Vec<u32>> =
+            rows.iter().map(|row| row.iter().map(|slot| slot.id(tokens.image)).collect()).collect();
         let grids: Vec<_> = look.patches.iter().map(|patches| patches.grid).collect();
         positions(&ids, is_token, &grids, merge, tokens)
     }
@@ -162,6 +177,7 @@ impl Knowledge {
 
 /// The square that the decoder sees, as a picture.
 fn picture(features: &Features) -> Result<Picture> {
-    let bytes: Vec<u8> = features.pixels.iter().flat_map(|grey| [(grey.clamp(0.0, 1.0) * 255.0).round() as u8; 3]).collect();
+    let bytes: Vec<u8> =
+        features.pixels.iter().flat_map(|grey| [(grey.clamp(0.0, 1.0) * 255.0).round() as u8; 3]).collect();
     Picture::from_rgb(features.side, features.side, &bytes)
 }

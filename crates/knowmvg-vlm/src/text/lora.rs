@@ -114,7 +114,7 @@ impl Lora {
     ///
     /// # Shapes
     /// - `rows`: `[.., inputs]`; returns `[.., outputs]`
-    fn forward<const D: usize>(&self, rows: Tensor<D>) -> Tensor<D> {
+    pub fn of<const D: usize>(&self, rows: Tensor<D>) -> Tensor<D> {
         self.lora_b.forward(self.lora_a.forward(rows)) * self.scale
     }
 
@@ -210,7 +210,7 @@ pub(super) fn all_changed<const N: usize, const D: usize>(
     lora: Option<&LayerLora>,
     rows: Tensor<D>,
 ) -> [Tensor<D>; N] {
-    let changes = maps.map(|(_, target)| lora.and_then(|lora| lora.get(target)).map(|lora| lora.forward(rows.clone())));
+    let changes = maps.map(|(_, target)| lora.and_then(|lora| lora.get(target)).map(|lora| lora.of(rows.clone())));
     let mut changes = changes.into_iter();
     Projection::all(maps.map(|(map, _)| map), rows).map(|mapped| match changes.next().flatten() {
         Some(change) => mapped + change,

@@ -5,8 +5,8 @@ use knowmvg::decoder::{Decoder, place_regions};
 use knowmvg::geometry::{Map, Model, Thorax};
 use knowmvg::knowledge;
 use knowmvg::model::GroundingInput;
-use knowmvg::prior::Prior;
 use knowmvg::model::input::{Features, ImageInput, PhraseInput, collate, phrase_input};
+use knowmvg::prior::Prior;
 use knowmvg::train::criterion::Targets;
 
 use super::example::{Example, Named};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use knowmvg::model::config::Switches;
 use knowmvg::train::config::StageConfig;
+use knowmvg::train::corpus::Tier;
 use knowmvg::train::criterion::LossWeights;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,8 @@ impl Default for VlmLossWeights {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VlmData {
+    /// Licence tiers that are learnt from. Weights that are given away are learnt from `open` alone.
+    pub tiers: Vec<Tier>,
     /// Augmented views of every image, beside the stored one.
     pub views: usize,
     /// Most images of a source that are used, the first ones; all if the source is not named.
@@ -93,6 +96,7 @@ pub struct VlmData {
 impl Default for VlmData {
     fn default() -> Self {
         Self {
+            tiers: vec![Tier::Open],
             views: 0,
             most: BTreeMap::new(),
             negatives: 60,

@@ -1,6 +1,7 @@
 //! What an image is asked and what the answer should be, from its boxes.
 
 use knowmvg::grounding::Side;
+use knowmvg::image::preprocess::model_from_image;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::prior::Location;
 use knowmvg::report::{self, Zone};
@@ -11,7 +12,9 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::config::VlmData;
+use super::write::composed;
 use crate::grounding::Words;
+use crate::grounding::align::align;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,53 +63,46 @@ impl Example {
     /// Draws what is asked about a view; `absent` are labels that the image certainly does not show.
     pub fn draw(sample: &Sample, seen: &Seen, absent: &[&str], data: &VlmData, rng: &mut impl Rng) -> Self {
         let chance: f64 = rng.random();
-        if chance < data.reports || sample.findings.is_empty() && absent.is_empty() {
-            Self::report(sample, seen, absent, data.phrases_per_image, rng)
-        } else if chance < data.reports + data.phrases && !sample.findings.is_empty() {
-            Self::phrase(sample, seen, rng)
-        } else {
-            Self::question(sample, seen, absent, rng)
+        let is_labelled = !sample.findings.is_empty();
+        let asks_phrase = chance < data.reports + data.phrases;
+        match () {
+            () if chance < data.reports => Self::report(sample, seen, absent, data.phrases_per_image, rng),
+            () if asks_phrase && (is_labelled || !sample.record.phrases.is_empty()) => Self::phrase(sample, seen, rng),
+            () if is_labelled || !absent.is_empty() => Self::question(sample, seen, absent, rng),
+            () => Self::report(sample, seen, absent, data.phrases_per_image, rng),
         }
     }
 
-    /// A report of everything that the image shows, with denials and sentences that say nothing of it.
+    /// A report of everything that the image shows, with denials and sentences that say nothing of it; the one that was written,
+    /// where there is one.
     pub fn report(sample: &Sample, seen: &Seen, absent: &[&str], most: usize, rng: &mut impl Rng) -> Self {
-        let level = *[TextLevel::Zone, TextLevel::Zone, TextLevel::Side, TextLevel::Class].choose(rng).expect("not empty");
-        let mut groups = groups(sample, level);
-        groups.shuffle(rng);
-        groups.truncate(most);
-        let mut named = vec![];
-        let mut sentences: Vec<(String, Option<Named>)> = groups
-            .iter()
-            .map(|group| {
-                let named = group.named(sample, seen, rng);
-                (affirmed(&named.text, rng), Some(named))
-            })
-            .collect();
-        let most_denied = rng.random_range(0..4);
-        let denials: Vec<&&str> = absent.choose_multiple(rng, most_denied).collect();
-        sentences.extend(denials.into_iter().map(|label| (denied(label, rng), None)));
-        sentences.extend((0..rng.random_range(0..3)).map(|_| (pick(&FILLERS, rng).to_owned(), None)));
-        sentences.shuffle(rng);
-        let mut words = vec![pick(&OPENINGS, rng).to_owned()];
-        for (sentence, phrase) in sentences {
-            words.push(sentence);
-            named.extend(phrase);
+        let levels = [TextLevel::Zone, TextLevel::Zone, TextLevel::Side, TextLevel::Class];
+        let mut named = all_named(sample, seen, *levels.choose(rng).expect("not empty"), rng);
+        if let Some(written) = sample.record.report.as_ref().filter(|_| !sample.record.phrases.is_empty()) {
+            return Self::written(written, named);
         }
-        words.push(pick(&CLOSINGS, rng).to_owned());
-        words.retain(|sentence| !sentence.is_empty());
+        named.shuffle(rng);
+        named.truncate(most);
+        let (words, named) = composed(named, absent, rng);
         let lead = named.is_empty().then(|| NOTHING.to_owned());
-        Self { kind: Kind::Report, words: words.join(" "), lead, named }
+        Self { kind: Kind::Report, words, lead, named }
+    }
+
+    /// A report that somebody wrote, with its phrases in the order in which they stand there.
+    fn written(report: &str, mut named: Vec<Named>) -> Self {
+        let place = |named: &Named| align(&named.text, report, 0).map(|span| span.start);
+        named.sort_by_key(|named| place(named).unwrap_or(usize::MAX));
+        Self { kind: Kind::Report, words: report.to_owned(), lead: None, named }
     }
 
     fn phrase(sample: &Sample, seen: &Seen, rng: &mut impl Rng) -> Self {
         let level = *[TextLevel::Class, TextLevel::Side, TextLevel::Zone].choose(rng).expect("not empty");
-        let groups = groups(sample, level);
-        let named = groups.choose(rng).expect("the sample has findings").named(sample, seen, rng);
+        let mut all = all_named(sample, seen, level, rng);
+        let named = all.swap_remove(rng.random_range(0..all.len()));
         Self { kind: Kind::Phrase, words: named.text.clone(), lead: None, named: vec![named] }
     }
 
-    /// A question about presence, side or place, as [`knowmvg_eval`](https://docs.rs/) asks them.
+    /// A question about presence, side or place, in the words in which the evaluation asks.
     fn question(sample: &Sample, seen: &Seen, absent: &[&str], rng: &mut impl Rng) -> Self {
         let asks_absent = sample.findings.is_empty() || rng.random_bool(0.4);
         if let Some(label) = absent.choose(rng).filter(|_| asks_absent) {
@@ -130,6 +126,25 @@ impl Example {
         let named = Named { text: label.to_owned(), ..group.named(sample, seen, rng) };
         Self { kind: Kind::Question, words, lead: Some(lead), named: vec![named] }
     }
+}
+
+/// Everything that is said of an image: statements that somebody wrote, else words for its boxes.
+fn all_named(sample: &Sample, seen: &Seen, level: TextLevel, rng: &mut impl Rng) -> Vec<Named> {
+    let record = &sample.record;
+    if record.phrases.is_empty() {
+        return groups(sample, level).iter().map(|group| group.named(sample, seen, rng)).collect();
+    }
+    let on_square = model_from_image(record.width, record.height, seen.side());
+    let named = record.phrases.iter().map(|labelled| {
+        let phrase = report::query(&labelled.text, KnowledgeBase::chest());
+        let boxes = labelled.boxes.iter().map(|b| seen.bounds(&on_square.apply(&record.in_image(b)))).collect();
+        let location = Location { side: phrase.side, zone: phrase.zone };
+        let target = Target { boxes, is_unlocated: false, weight: 1.0 };
+        let finding = phrase.finding.clone();
+        let text = labelled.text.trim().trim_end_matches('.').to_owned();
+        Named { text, question: Question { phrase, target, finding, location } }
+    });
+    named.collect()
 }
 
 /// Boxes that the same words describe.
@@ -172,59 +187,6 @@ impl Group<'_> {
             text,
         }
     }
-}
-
-const OPENINGS: [&str; 6] =
-    ["", "Chest radiograph, frontal view.", "FINDINGS:", "Single view of the chest.", "AP portable film.", "Indication: cough."];
-const CLOSINGS: [&str; 6] = [
-    "",
-    "Please correlate clinically.",
-    "Follow-up is advised.",
-    "CT may help if symptoms persist.",
-    "No prior image is available for comparison.",
-    "The patient is slightly rotated.",
-];
-const FILLERS: [&str; 8] = [
-    "The trachea is central.",
-    "The bones are intact.",
-    "The soft tissues are unremarkable.",
-    "Lung volumes are adequate.",
-    "The hila are of normal size.",
-    "The diaphragm is smooth on both sides.",
-    "The exposure is satisfactory.",
-    "The mediastinum is not widened.",
-];
-
-fn pick<'a>(choices: &[&'a str], rng: &mut impl Rng) -> &'a str {
-    choices.choose(rng).expect("not empty")
-}
-
-/// A sentence that says so, with the phrase word for word but for its first letter.
-fn affirmed(phrase: &str, rng: &mut impl Rng) -> String {
-    match rng.random_range(0..8) {
-        0 => format!("There is {phrase}."),
-        1 => format!("{} is seen.", capitalised(phrase)),
-        2 => format!("{} is noted, as before.", capitalised(phrase)),
-        3 => format!("The appearance suggests {phrase}."),
-        4 => format!("The image shows {phrase}, measuring {}.{} cm.", rng.random_range(1..9), rng.random_range(0..10)),
-        5 => format!("Findings in keeping with {phrase}."),
-        _ => format!("{}.", capitalised(phrase)),
-    }
-}
-
-fn denied(label: &str, rng: &mut impl Rng) -> String {
-    match rng.random_range(0..5) {
-        0 => format!("There is no evidence of {label}."),
-        1 => format!("{} is not seen.", capitalised(label)),
-        2 => format!("Negative for {label}."),
-        3 => format!("Without {label}."),
-        _ => format!("No {label}."),
-    }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn side(said: Location) -> String {

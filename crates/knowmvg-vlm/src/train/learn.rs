@@ -100,7 +100,10 @@ impl Learner<'_> {
 
     /// Mean over all tokens that an answer says.
     fn cross_entropy(&self, hidden: &Hidden, rows: &[Row]) -> Tensor<1> {
-        let said = rows.iter().enumerate().flat_map(|(row, r)| r.labels.iter().map(move |(place, label)| (row, *place, *label)));
+        let said = rows
+            .iter()
+            .enumerate()
+            .flat_map(|(row, r)| r.labels.iter().map(move |(place, label)| (row, *place, *label)));
         let (at, labels): (Vec<i32>, Vec<i32>) =
             said.map(|(row, place, label)| ((row * hidden.places + place) as i32, label as i32)).unzip();
         let logits = self.speaker.logits(self.adapter, hidden.at(&at));
@@ -111,7 +114,10 @@ impl Learner<'_> {
 
     /// `e_box` of every `[BOX]`, and which phrase of the batch each is.
     fn boxes(&self, hidden: &Hidden, rows: &[Row], phrases: usize) -> (Tensor<2>, Tensor<1, Int>) {
-        let boxes = rows.iter().enumerate().flat_map(|(row, r)| r.boxes.iter().enumerate().map(move |(i, place)| (row, i, *place)));
+        let boxes = rows
+            .iter()
+            .enumerate()
+            .flat_map(|(row, r)| r.boxes.iter().enumerate().map(move |(i, place)| (row, i, *place)));
         let (at, phrase): (Vec<i32>, Vec<i32>) =
             boxes.map(|(row, i, place)| ((row * hidden.places + place) as i32, (row * phrases + i) as i32)).unzip();
         let device = hidden.states.device();

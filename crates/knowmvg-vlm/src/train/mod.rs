@@ -11,6 +11,7 @@ mod learn;
 mod run;
 mod state;
 mod validate;
+mod write;
 
 pub use config::VlmTrainConfig;
 pub use run::Run;

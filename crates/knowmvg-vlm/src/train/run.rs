@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use knowmvg::decoder::Decoder;
 use knowmvg::grounder::Grounder;
-use knowmvg::knowledge::KnowledgeBase;
+use knowmvg::knowledge::{self, KnowledgeBase};
 use knowmvg::model::GroundingModel;
 use knowmvg::model::config::ModelConfig;
 use knowmvg::model::params;
@@ -16,7 +16,7 @@ use knowmvg::prior::estimator::PriorEstimator;
 use knowmvg::prior::frame::model_from_typical;
 use knowmvg::train::average::WeightAverage;
 use knowmvg::train::checkpoint::with_stable_ids;
-use knowmvg::train::corpus::{Corpus, Record, Split, Tier};
+use knowmvg::train::corpus::{Corpus, Record, Split};
 use knowmvg::train::dataset::{self, Asker, LabelMap, Sample};
 use knowmvg::train::drawn::Drawn;
 use knowmvg::train::features::FeatureCache;
@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use super::batch::{self, Member};
 use super::config::VlmTrainConfig;
-use super::example::Example;
+use super::example::{Example, Named};
 use super::learn::Terms;
 use super::state::{Learnt, Progress, State};
 use super::validate::{Tally, Validator};
@@ -81,7 +81,10 @@ impl Run {
         }
         let val = spread(samples(Split::Val, &config)?, config.data.val_images);
         if train.is_empty() {
-            return Err(TrainError::Corpus("expected open images of the training split with boxes, found none".into()));
+            return Err(TrainError::Corpus(
+                "expected images of the training split with boxes, of the tiers that the recipe names, found none"
+                    .into(),
+            ));
         }
         Ok(Self {
             drawn: Drawn::of(train.iter().chain(&val)),
@@ -124,7 +127,8 @@ impl Run {
                 observer.advance(1);
             }
             state.progress.epoch += 1;
-            let is_scored = state.progress.epoch.is_multiple_of(stage.validate_every) || state.progress.epoch == stage.taken();
+            let is_scored =
+                state.progress.epoch.is_multiple_of(stage.validate_every) || state.progress.epoch == stage.taken();
             let scores = if is_scored { Some(self.validate(&mut state, observer)?) } else { None };
             observer.epoch(STAGE, state.progress.epoch, &sums.named(), scores.as_ref());
             checkpoint::save(&self.config.output, &state)?;
@@ -153,7 +157,8 @@ impl Run {
     fn fill_cache(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let views = self.train.iter().flat_map(|s| s.views.iter().map(move |v| (&s.record, *v, s.mirror_allowed)));
         let all = views.chain(self.val.iter().map(|s| (&s.record, 0, s.mirror_allowed)));
-        let wanted: Vec<(&Record, usize, bool)> = all.filter(|(record, view, _)| !self.cache.has(&record.id, *view)).collect();
+        let wanted: Vec<(&Record, usize, bool)> =
+            all.filter(|(record, view, _)| !self.cache.has(&record.id, *view)).collect();
         observer.begin("features", wanted.len() as u64);
         let observer = std::sync::Mutex::new(observer);
         self.cache.fill::<TrainError>(
@@ -182,7 +187,8 @@ impl Run {
         let mut rng = self.rng(&format!("plan {epoch}"));
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         order.shuffle(&mut rng);
-        let members = order.into_iter().map(|index| (index, *self.train[index].views.choose(&mut rng).expect("view 0")));
+        let members =
+            order.into_iter().map(|index| (index, *self.train[index].views.choose(&mut rng).expect("view 0")));
         members.collect::<Vec<_>>().chunks(self.config.stage.batch).map(<[_]>::to_vec).collect()
     }
 
@@ -224,7 +230,13 @@ impl Run {
         let decoder = Decoder { config: &self.decoder, ..self.grounder.decoder() };
         let asker = self.asker(priors);
         let patient = sample.record.patient_key();
-        let read = |named| batch::read(named, asker.prior(&named.question, patient), &frame, &decoder);
+        let knows_boxes = self.train.iter().any(|sample| !sample.findings.is_empty());
+        let prior = |named: &Named| match knows_boxes {
+            true => asker.prior(&named.question, patient),
+            // Without boxes of its own a run has the decoder's priors, which know none of its patients.
+            false => decoder.prior(&named.question.phrase, &knowledge::link(&named.question.phrase, decoder.knowledge)),
+        };
+        let read = |named: &Named| batch::read(named, prior(named), &frame, &decoder);
         let phrases = example.named.iter().map(read).collect();
         Ok(Member { features, model_from_thorax: frame, example, phrases })
     }
@@ -248,8 +260,13 @@ impl Run {
         let (adapter, model) = (state.adapter.averaged(), state.decoder.averaged());
         let decoder = Decoder { model: &model, config: &self.decoder, ..self.grounder.decoder() };
         let speaker = Speaker { model: self.speaker.model.valid(), config: self.config.reader.clone() };
-        let validator =
-            Validator { speaker: &speaker, adapter: &adapter, decoder: &decoder, drawn: &self.drawn, seed: self.config.seed };
+        let validator = Validator {
+            speaker: &speaker,
+            adapter: &adapter,
+            decoder: &decoder,
+            drawn: &self.drawn,
+            seed: self.config.seed,
+        };
         let mut tally = Tally::default();
         observer.begin("val", self.val.len() as u64);
         for sample in &self.val {
@@ -280,13 +297,13 @@ impl Run {
     }
 }
 
-/// Open images with boxes, and some of those on which all findings were looked for in vain.
+/// Images with boxes, and some of those on which all findings were looked for in vain.
 fn chosen<'a>(corpus: &'a Corpus, split: Split, config: &VlmTrainConfig) -> Vec<&'a Record> {
     let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
     let mut negatives = 0;
-    let records = corpus.records.iter().filter(|r| r.tier == Tier::Open && r.split == split);
+    let records = corpus.records.iter().filter(|r| config.data.tiers.contains(&r.tier) && r.split == split);
     let wanted = records.filter(|r| {
-        if r.findings.is_empty() {
+        if r.findings.is_empty() && r.phrases.is_empty() {
             negatives += usize::from(r.findings_annotated && split == Split::Train);
             return r.findings_annotated && split == Split::Train && negatives <= config.data.negatives;
         }

@@ -54,7 +54,8 @@ impl Validator<'_> {
         let seen = Seen { features, model_from_thorax: &thorax, decoder: self.decoder };
         let look = self.speaker.look(self.adapter, &[features], self.decoder.config.token_width)?;
         let answered = self.speaker.answer(self.adapter, &seen, &look, Words::Report(&example.words))?;
-        let spans = |texts: Vec<&str>| -> Vec<_> { texts.iter().filter_map(|text| align(text, &example.words, 0)).collect() };
+        let spans =
+            |texts: Vec<&str>| -> Vec<_> { texts.iter().filter_map(|text| align(text, &example.words, 0)).collect() };
         let wanted = spans(example.named.iter().map(|named| named.text.as_str()).collect());
         let named = spans(answered.named.iter().map(|named| named.text.as_str()).collect());
         tally.wanted += example.named.len();
@@ -89,7 +90,8 @@ impl Validator<'_> {
         let phrases = named.iter().enumerate().map(input).collect();
         let image = ImageInput { features, model_from_thorax: *thorax, phrases };
         let answers = self.decoder.answers(&[image], &mut ()).remove(0);
-        let nearest = |boxes: &[Box2<Model>], found: &Box2<Model>| boxes.iter().map(|b| b.iou(found)).fold(0.0, f64::max);
+        let nearest =
+            |boxes: &[Box2<Model>], found: &Box2<Model>| boxes.iter().map(|b| b.iou(found)).fold(0.0, f64::max);
         let answered = named.iter().zip(&answers);
         answered.map(|(named, answer)| nearest(&named.question.target.boxes, &answer.candidates[0].bounds)).collect()
     }
@@ -102,11 +104,8 @@ impl Tally {
         let (recall, precision) = (share(self.found, self.wanted), share(self.found, self.named));
         let f1 = if recall + precision > 0.0 { 2.0 * recall * precision / (recall + precision) } else { 0.0 };
         let mean = |sum: f64| if self.boxes == 0 { 0.0 } else { sum / self.boxes as f64 };
-        let scores = [
-            ("phrase F1", f1),
-            ("mIoU", mean(self.iou)),
-            ("mIoU of the decoder's own reader", mean(self.own_iou)),
-        ];
+        let scores =
+            [("phrase F1", f1), ("mIoU", mean(self.iou)), ("mIoU of the decoder's own reader", mean(self.own_iou))];
         (scores.map(|(name, value)| (name.to_owned(), value)).into(), f1 + mean(self.iou))
     }
 }

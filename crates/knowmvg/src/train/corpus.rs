@@ -28,12 +28,13 @@ pub enum Split {
 }
 
 /// What the licence of an image allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
     /// Training of weights that are given away.
     Open,
     /// Measuring only.
+    #[default]
     Research,
 }
 
@@ -47,6 +48,18 @@ pub struct LabelledBox {
     pub box_in_fractions: Box2<Model>,
 }
 
+/// A statement about an image and where it shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelledPhrase {
+    /// In the words of whoever wrote it.
+    pub text: String,
+    /// Its class, where the source tells.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// In fractions of width and height.
+    pub boxes: Vec<Box2<Model>>,
+}
+
 /// One image and what was annotated on it; keys that training does not need are ignored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
@@ -56,7 +69,8 @@ pub struct Record {
     pub image: String,
     /// Where the image is from.
     pub source: String,
-    /// What its licence allows.
+    /// What its licence allows; measuring only, where nothing is said.
+    #[serde(default)]
     pub tier: Tier,
     /// Its part of the data.
     pub split: Split,
@@ -73,6 +87,12 @@ pub struct Record {
     /// Boxes of anatomical structures.
     #[serde(default)]
     pub anatomy: Vec<LabelledBox>,
+    /// Statements with their boxes, which language models learn from.
+    #[serde(default)]
+    pub phrases: Vec<LabelledPhrase>,
+    /// The report that the statements stand in, if it is there.
+    #[serde(default)]
+    pub report: Option<String>,
     /// What the source says about the image as a whole, in its own words.
     #[serde(default)]
     pub image_labels: Vec<String>,
@@ -87,9 +107,31 @@ impl Record {
         self.patient.as_deref().unwrap_or(&self.id)
     }
 
+    /// A source whose truth are statements with classes has these as its findings.
+    fn with_classes_of_phrases(mut self) -> Self {
+        if !self.findings.is_empty() {
+            return self;
+        }
+        for phrase in &self.phrases {
+            let Some(label) = &phrase.label else { continue };
+            for bounds in &phrase.boxes {
+                let found = LabelledBox { label: label.clone(), box_in_fractions: *bounds };
+                if !self.findings.contains(&found) {
+                    self.findings.push(found);
+                }
+            }
+        }
+        self
+    }
+
     /// A box of this record in pixels of the image file.
     pub fn box_in_image(&self, labelled: &LabelledBox) -> Box2<Image> {
-        let [x0, y0, x1, y1] = labelled.box_in_fractions.xyxy();
+        self.in_image(&labelled.box_in_fractions)
+    }
+
+    /// A box in fractions of width and height, in pixels of the image file.
+    pub fn in_image(&self, in_fractions: &Box2<Model>) -> Box2<Image> {
+        let [x0, y0, x1, y1] = in_fractions.xyxy();
         let (width, height) = (f64::from(self.width), f64::from(self.height));
         Box2::from_xyxy([x0 * width, y0 * height, x1 * width, y1 * height]).expect("scaling keeps a box a box")
     }
@@ -170,6 +212,7 @@ impl Corpus {
                 continue;
             }
             let record: Record = serde_json::from_str(&text).map_err(|e| row(e.to_string()))?;
+            let record = record.with_classes_of_phrases();
             check(&record).map_err(row)?;
             records.push(record);
         }
@@ -205,10 +248,14 @@ fn check(record: &Record) -> Result<(), String> {
         return Err("expected a width and a height above 0".into());
     }
     let slack = 0.02;
+    let is_outside = |bounds: &Box2<Model>| bounds.xyxy().iter().any(|c| !(-slack..=1.0 + slack).contains(c));
     for labelled in record.findings.iter().chain(&record.anatomy) {
-        if labelled.box_in_fractions.xyxy().iter().any(|c| !(-slack..=1.0 + slack).contains(c)) {
+        if is_outside(&labelled.box_in_fractions) {
             return Err(format!("expected fractions between 0 and 1, found a box of {:?} outside", labelled.label));
         }
+    }
+    if record.phrases.iter().flat_map(|phrase| &phrase.boxes).any(is_outside) {
+        return Err("expected fractions between 0 and 1, found a box of a phrase outside".into());
     }
     Ok(())
 }

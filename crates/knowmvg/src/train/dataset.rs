@@ -134,7 +134,7 @@ impl Sample {
     /// Maps of an inserted view.
     pub fn seen_inserted(&self, inserted: &features::Inserted, side: usize) -> Seen {
         let stored = model_from_image(self.record.width, self.record.height, side);
-        Seen { view_from_stored: inserted.view.model_from_image.after(&stored.inverse()), mirror: Mirror::No }
+        Seen { view_from_stored: inserted.view.model_from_image.after(&stored.inverse()), mirror: Mirror::No, side }
     }
 
     fn view(&self, index: usize) -> Option<View> {
@@ -143,9 +143,9 @@ impl Sample {
 
     /// Where the boxes, the thorax and the sides of this sample lie in a view.
     pub fn seen(&self, index: usize, side: usize) -> Seen {
-        let Some(view) = self.view(index) else { return Seen::as_stored() };
+        let Some(view) = self.view(index) else { return Seen::as_stored(side) };
         let stored = model_from_image(self.record.width, self.record.height, side);
-        Seen { view_from_stored: view.model_from_image.after(&stored.inverse()), mirror: view.mirror }
+        Seen { view_from_stored: view.model_from_image.after(&stored.inverse()), mirror: view.mirror, side }
     }
 }
 
@@ -154,11 +154,20 @@ impl Sample {
 pub struct Seen {
     view_from_stored: Map<Model, Model>,
     mirror: Mirror,
+    side: usize,
 }
 
 impl Seen {
-    fn as_stored() -> Self {
-        Self { view_from_stored: Map::new([1.0; 2], [0.0; 2]).expect("the identity"), mirror: Mirror::No }
+    fn as_stored(side: usize) -> Self {
+        Self { view_from_stored: Map::new([1.0; 2], [0.0; 2]).expect("the identity"), mirror: Mirror::No, side }
+    }
+
+    /// Side of the square.
+    ///
+    /// # Units
+    /// Pixels.
+    pub fn side(&self) -> usize {
+        self.side
     }
 
     /// A box.

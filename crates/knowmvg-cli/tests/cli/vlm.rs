@@ -1,0 +1,129 @@
+//! A tiny vision-language model from a checkpoint to its scores: the commands of docs/fine-tune.md.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::corpus::recipe;
+use crate::ran::{Folder, knowmvg, repository_arg};
+
+fn recipe_of(language: &str) -> String {
+    let language = repository_arg(&format!("golden/vlm/{language}"));
+    format!(
+        "seed = 1\ncorpus = \"corpus\"\nmodel = \"run/model\"\nlanguage = {language:?}\noutput = \"vlm\"\n\
+         [reader]\nmodel_type = \"knowmvg-vlm\"\nimage_tokens_side = 2\nknowledge_tokens = true\n\
+         [reader.lora]\nr = 2\nlora_alpha = 4.0\ntarget_modules = [\"q_proj\", \"down_proj\"]\n\
+         [data]\nnegatives = 2\nval_images = 1\n\
+         [stage]\nepochs = 2\nbatch = 4\nlearning_rate = 1e-2\nwarmup_steps = 1\nweight_decay = 0.01\nclip = 1.0\n\
+         ema = 0.5\nvalidate_every = 2\npatience = 9\n"
+    )
+}
+
+/// A corpus, a small decoder, and a language model that was taught to read for it.
+fn taught(language: &str) -> Folder {
+    let folder = Folder::new();
+    knowmvg(["synth", &folder.at("corpus"), "--images", "20", "--size", "64"]).ended_with(0);
+    knowmvg(["train", &folder.write("decoder.toml", recipe())]).ended_with(0);
+    let recipe = folder.write("vlm.toml", recipe_of(language));
+    let ran = knowmvg(["train", &recipe]).ended_with(0);
+    assert_eq!(ran.stdout.trim(), folder.at("vlm/model"));
+    folder
+}
+
+fn losses(folder: &Folder) -> Vec<f64> {
+    let log = folder.read("vlm/log.jsonl");
+    let rows = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    rows.map(|row| row["loss"]["language"].as_f64().unwrap()).collect()
+}
+
+fn report_answers(folder: &Folder, corpus: &str, out: &str) -> String {
+    let args = ["eval", &folder.at(corpus), "--split", "train", "--limit", "2", "--task", "report"];
+    let more = ["--model", &folder.at("vlm/model"), "--out", &folder.at(out)];
+    knowmvg(args.iter().chain(&more)).ended_with(0);
+    folder.read(&format!("{out}/predictions/model.jsonl"))
+}
+
+#[test]
+fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
+    let folder = taught("qwen2_5_vl");
+    let losses = losses(&folder);
+    assert!(losses[1] < losses[0], "{losses:?}");
+
+    let info = knowmvg(["info", "--json", "--model", &folder.at("vlm/model")]).ended_with(0).json();
+    assert_eq!(info["model"]["name"], "knowmvg-vlm");
+
+    let before = report_answers(&folder, "corpus", "before");
+    move_boxes(&folder);
+    assert_eq!(report_answers(&folder, "corpus", "after"), before, "boxes of the truth reach no prompt");
+
+    let image = first_image(&folder);
+    let model = folder.at("vlm/model");
+    let args = ["ground", &image, "--phrase", "left effusion", "--model", &model, "--json"];
+    let grounded = knowmvg(args).ended_with(0).json();
+    assert_eq!(grounded["findings"][0]["boxes"].as_array().unwrap().len(), 1);
+    assert_eq!(grounded["model"]["name"], "knowmvg-vlm");
+    let own = knowmvg(["ground", &image, "--phrase", "left effusion", "--model", &folder.at("run/model"), "--json"]);
+    assert_ne!(
+        own.ended_with(0).json()["findings"][0]["boxes"],
+        grounded["findings"][0]["boxes"],
+        "who reads, matters"
+    );
+    let answered = knowmvg(["ask", &image, "Is there an effusion?", "--model", &model, "--json"]).ended_with(0).json();
+    assert!(answered["answer"].is_string() && answered["grounding"]["findings"].is_array());
+
+    // Without a language model there is nobody to answer.
+    let ran = knowmvg(["ask", &image, "Is there an effusion?", "--model", &folder.at("run/model")]).ended_with(4);
+    assert!(ran.stderr.contains("knowmvg vlm assemble"), "{ran:?}");
+}
+
+#[test]
+fn changes_are_exported_for_peft_and_in_the_weights_and_another_language_model_is_refused() {
+    let folder = taught("llama.gguf");
+    let model = folder.at("vlm/model");
+    let (adapter, merged) = (folder.at("adapter"), folder.at("merged"));
+    knowmvg(["vlm", "export", "--model", &model, "--adapter", &adapter, "--merged", &merged]).ended_with(0);
+    let config: Value = serde_json::from_str(&folder.read("adapter/adapter_config.json")).unwrap();
+    assert_eq!([&config["r"], &config["target_modules"]], [&json!(2), &json!(["q_proj", "down_proj"])]);
+    let bytes = fs::read(Path::new(&adapter).join("adapter_model.safetensors")).unwrap();
+    let names: Vec<String> =
+        knowmvg::model::weights::read_header(&bytes).unwrap().into_iter().map(|row| row.0).collect();
+    assert!(names.contains(&"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight".to_owned()), "{names:?}");
+    assert_eq!(names.len(), 2 * 2 * 2, "layers, maps, halves");
+
+    // The merged folder is a model of its own, one token larger.
+    let reader = knowmvg_vlm::VisionLanguageModel::load(Path::new(&merged)).unwrap();
+    assert_eq!(reader.language().config().vocab_size, 279);
+    assert_eq!(reader.tokenizer().id("[BOX]").unwrap(), 278);
+
+    // A run that is finished is not begun anew.
+    let again = knowmvg(["train", &folder.at("vlm.toml"), "--resume"]).ended_with(0);
+    assert_eq!(again.stdout.trim(), model);
+    assert_eq!(losses(&folder).len(), 2);
+
+    let mut other = fs::read(Path::new(&model).join("language.gguf")).unwrap();
+    let last = other.len() - 1;
+    other[last] ^= 1;
+    fs::remove_file(Path::new(&model).join("language.gguf")).unwrap();
+    fs::write(Path::new(&model).join("language.gguf"), other).unwrap();
+    let ran = knowmvg(["info", "--model", &model]).ended_with(4);
+    assert!(ran.stderr.contains("was learnt beside"), "{ran:?}");
+}
+
+fn first_image(folder: &Folder) -> String {
+    let line = folder.read("corpus/annotations.jsonl").lines().next().unwrap().to_owned();
+    let record: Value = serde_json::from_str(&line).unwrap();
+    folder.at(&format!("corpus/{}", record["image"].as_str().unwrap()))
+}
+
+/// Moves every box, by too little for other words.
+fn move_boxes(folder: &Folder) {
+    let mut records: Vec<Value> =
+        folder.read("corpus/annotations.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let findings = records.iter_mut().flat_map(|record| record["findings"].as_array_mut().unwrap());
+    for labelled in findings {
+        let corner = labelled["box"][0].as_f64().unwrap();
+        labelled["box"][0] = json!(corner + 1e-4);
+    }
+    folder.write("corpus/annotations.jsonl", records.iter().map(|record| format!("{record}\n")).collect::<String>());
+}
