@@ -6,7 +6,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::charset::Charset;
-use super::tree::Item;
+use crate::tree::Item;
 use super::uid::is_uid;
 use crate::error::Error;
 use crate::file;

@@ -4,7 +4,7 @@ use dicom_dictionary_std::tags;
 
 use super::charset::Charset;
 use super::code::{self, Concept};
-use super::tree::Item;
+use crate::tree::Item;
 use crate::error::Error;
 use crate::file;
 use crate::guard::guarded;

@@ -8,7 +8,7 @@ use dicom_dictionary_std::tags;
 use super::charset::Charset;
 use super::identifiers::Identifiers;
 use super::object::Object;
-use super::tree::Item;
+use crate::tree::Item;
 use crate::error::Error;
 use crate::facts::{known_body_part, known_modality};
 use crate::file;

@@ -8,7 +8,7 @@ use knowmvg::geometry::{Box2, Image};
 
 use crate::derived::charset::Charset;
 use crate::derived::code::{self, Code, Concept};
-use crate::derived::tree::Item;
+use crate::tree::Item;
 use crate::derived::uid::is_uid;
 use crate::error::Error;
 use crate::guard::guarded;
