@@ -7,6 +7,7 @@ mod batch_row;
 mod bench;
 mod data;
 mod data_table;
+mod deidentify;
 mod dicom_out;
 mod eval;
 mod explain;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Ground(args) if args.batch.is_some() => batch::run(&args),
         Verb::Ground(args) => ground::run(&args),
         Verb::Sr(args) => sr::run(&args),
+        Verb::Deidentify(args) => deidentify::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Listen(args) => listen::run(&args),
         Verb::Knowledge(args) => knowledge::run(&args),

@@ -34,7 +34,7 @@ pub(super) fn action(tag: Tag, vr: VR, scope: Scope, profile: &Profile) -> Actio
         // Z allows a dummy value, and archives tell patients apart by it.
         return Action::Pseudonym;
     }
-    let Some(row) = table::row(tag) else { return unlisted(tag, vr, scope) };
+    let Some(row) = table::row(tag) else { return unlisted(tag, vr, scope, profile) };
     let by_option = |option: &ProfileOption| match row.option(*option)? {
         OptionCode::Keep => Some(Action::Keep),
         OptionCode::Clean => Some(Action::Clean(*option)),
@@ -78,14 +78,19 @@ fn is_removed(tag: Tag) -> bool {
     is_private || is_elsewhere || is_curve_or_overlay || is_length || tag == tags::DATA_SET_TRAILING_PADDING
 }
 
-/// The table lists names, dates and times of objects for care; others are not known to be harmless.
-fn unlisted(tag: Tag, vr: VR, scope: Scope) -> Action {
+/// The table lists names, dates, times and instances of objects for care; others are not known to be harmless.
+fn unlisted(tag: Tag, vr: VR, scope: Scope, profile: &Profile) -> Action {
     // Pixels of an icon, wherever it stands.
     let is_nested_picture = scope == Scope::Sequence && tag.0 == tags::PIXEL_DATA.0;
-    if is_nested_picture || matches!(vr, VR::PN | VR::DA | VR::TM | VR::DT | VR::AE) {
-        return Action::Remove;
+    // Where codes come from, which may be from outside of DICOM.
+    let is_of_codes = matches!(tag, tags::CODING_SCHEME_UID | tags::CONTEXT_UID);
+    match vr {
+        _ if is_nested_picture => Action::Remove,
+        VR::PN | VR::DA | VR::TM | VR::DT | VR::AE => Action::Remove,
+        // Well-known ones, such as classes, stay.
+        VR::UI if !is_of_codes && !profile.has(ProfileOption::RetainUids) => Action::Uid,
+        _ => Action::Keep,
     }
-    Action::Keep
 }
 
 #[cfg(test)]

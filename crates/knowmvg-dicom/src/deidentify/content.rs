@@ -14,8 +14,21 @@ use crate::tree::Item;
 
 /// Value types whose attributes are known (PS3.3 table C.17.3-7).
 const KNOWN: [&str; 15] = [
-    "CODE", "COMPOSITE", "CONTAINER", "DATE", "DATETIME", "IMAGE", "NUM", "PNAME", "SCOORD", "SCOORD3D", "TCOORD", "TEXT",
-    "TIME", "UIDREF", "WAVEFORM",
+    "CODE",
+    "COMPOSITE",
+    "CONTAINER",
+    "DATE",
+    "DATETIME",
+    "IMAGE",
+    "NUM",
+    "PNAME",
+    "SCOORD",
+    "SCOORD3D",
+    "TCOORD",
+    "TEXT",
+    "TIME",
+    "UIDREF",
+    "WAVEFORM",
 ];
 
 /// PS3.16 TID 1007: Subject Sex, Age.

@@ -3,9 +3,11 @@
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
-use super::dictionary;
+use super::action::{Action, action};
 use super::key::Key;
-use super::uids;
+use super::profile::Profile;
+use super::table::Scope;
+use super::{dictionary, uids};
 use crate::tree::Item;
 
 /// Stands for every text.
@@ -51,18 +53,25 @@ pub(super) fn items(tag: Tag, items: &[Item], key: &Key) -> Vec<Item> {
     }
 }
 
-/// Well-known UIDs stay, so that the item still says what kind of thing it is of.
+/// What the profile keeps has a dummy too; well-known UIDs stay, so that the item still says what kind of thing it is of.
 fn shape(item: &Item, key: &Key) -> Item {
     let mut shape = Item::default();
+    let by = |tag: Tag, vr: VR| action(tag, vr, Scope::Sequence, &Profile::default());
     for (tag, element) in item.values() {
-        match dictionary::vr(tag) {
-            Some(VR::UI) => shape.insert(tag, VR::UI, uids::replaced(&element.bytes, key)),
-            Some(vr) => shape.insert(tag, vr, value(vr)),
-            None => {}
+        let Some(vr) = dictionary::vr(tag).filter(|vr| *vr != VR::SQ) else { continue };
+        match by(tag, vr) {
+            Action::Remove => {}
+            Action::Empty => shape.insert(tag, vr, Vec::new()),
+            _ if vr == VR::UI => shape.insert(tag, vr, uids::replaced(&element.bytes, key)),
+            _ => shape.insert(tag, vr, value(vr)),
         }
     }
     for (tag, below) in item.sequences().filter(|(tag, _)| dictionary::vr(*tag) == Some(VR::SQ)) {
-        shape.insert_items(tag, items(tag, below, key));
+        match by(tag, VR::SQ) {
+            Action::Remove => {}
+            Action::Empty => shape.insert_items(tag, Vec::new()),
+            _ => shape.insert_items(tag, items(tag, below, key)),
+        }
     }
     shape
 }

@@ -45,9 +45,8 @@ fn codes(original: &Item, profile: &Profile) -> Vec<Item> {
     let before = original.items(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE);
     let was_used = |method: &str| {
         let is = |item: &Item, tag, text: &str| item.term(tag).as_deref() == Some(text);
-        let is_method = |item: &Item| {
-            is(item, tags::CODE_VALUE, method) && is(item, tags::CODING_SCHEME_DESIGNATOR, "DCM")
-        };
+        let is_method =
+            |item: &Item| is(item, tags::CODE_VALUE, method) && is(item, tags::CODING_SCHEME_DESIGNATOR, "DCM");
         before.iter().any(is_method)
     };
     let is_used = |method: &str| {

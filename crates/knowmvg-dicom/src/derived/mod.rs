@@ -37,5 +37,5 @@ pub use narrative::report_text;
 pub(crate) use object::{IMPLEMENTATION_VERSION_NAME, implementation_class};
 pub use source::Source;
 pub use time::ContentTime;
-pub use uid::{is_uid, name_based_uuid};
 pub(crate) use uid::uuid_v8;
+pub use uid::{is_uid, name_based_uuid};

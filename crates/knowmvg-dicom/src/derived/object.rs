@@ -8,11 +8,11 @@ use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 
 use super::charset::Charset;
 use super::error::WriteError;
-use crate::tree::Item;
 use super::uid;
 use crate::dataset::{Element, words};
 use crate::error::Error;
 use crate::file::Encoding;
+use crate::tree::Item;
 
 /// A data set that is being put together.
 #[derive(Clone)]

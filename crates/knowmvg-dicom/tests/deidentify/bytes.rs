@@ -108,7 +108,9 @@ pub fn file(preamble: &[u8; 128], more_meta: &[(u16, VR, &str)], syntax: &str, e
         meta.insert(Tag(2, *element), (*vr, Value::Bytes(even(text.as_bytes(), *vr))));
     }
     let body = data_set(elements, syntax != IMPLICIT, 0);
-    [&preamble[..], b"DICM", &data_set(&meta, true, 0), &body].concat()
+    let meta = data_set(&meta, true, 0);
+    let length = [&b"\x02\0\0\0UL\x04\0"[..], &(meta.len() as u32).to_le_bytes()].concat();
+    [&preamble[..], b"DICM", &length, &meta, &body].concat()
 }
 
 /// A small radiograph without anybody.

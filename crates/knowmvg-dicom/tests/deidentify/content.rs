@@ -25,7 +25,10 @@ fn a_report_of_ours_keeps_its_boxes_and_loses_its_words() {
     let (before, after) = (sr::read(&report).unwrap(), sr::read(&written).unwrap());
     assert_eq!(before.len(), 4);
     for (before, after) in before.iter().zip(&after) {
-        assert_eq!((&before.boxes, &before.confidence, &before.finding), (&after.boxes, &after.confidence, &after.finding));
+        assert_eq!(
+            (&before.boxes, &before.confidence, &before.finding),
+            (&after.boxes, &after.confidence, &after.finding)
+        );
         assert_eq!((&before.sites, &before.tracking_id), (&after.sites, &after.tracking_id));
         assert_ne!(before.tracking_uid, after.tracking_uid);
         // Viewers show the comment as a label.

@@ -67,7 +67,7 @@ fn nesting_and_numbers_have_an_end() {
     let head = image(EXPLICIT);
     // Behind the smallest tag that the file has, so that it stands before its pixels.
     let start = b"\x08\0\x15\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff";
-    let meta_end = 128 + 4 + 8 + 20;
+    let meta_end = 128 + 4 + 12 + 8 + 20;
     let with_body = |body: &[u8]| [&head[..meta_end], body].concat();
     let error = with(&[]).file(&with_body(&start.repeat(100_000))).unwrap_err().to_string();
     assert!(error.contains("nested too deep"), "{error}");

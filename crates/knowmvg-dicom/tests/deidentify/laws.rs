@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dicom_core::header::HasLength;
 use dicom_core::{Tag, VR};
 use dicom_object::InMemDicomObject;
 use knowmvg_dicom::deidentify::ProfileOption;
@@ -121,8 +122,11 @@ fn equal_uids_stay_equal_and_others_differ() {
     // Of all profiles the one that keeps the most, so that every UID of the original has its counterpart.
     for _ in 0..200 {
         let mut elements = radiograph();
-        let uid_tags: Vec<Tag> =
-            attributes().into_iter().filter(|(_, vr, code)| *vr == VR::UI && *code == "U").map(|(tag, ..)| tag).collect();
+        let uid_tags: Vec<Tag> = attributes()
+            .into_iter()
+            .filter(|(_, vr, code)| *vr == VR::UI && *code == "U")
+            .map(|(tag, ..)| tag)
+            .collect();
         let mut item = Elements::new();
         for tag in &uid_tags {
             item.insert(*tag, (VR::UI, Value::Bytes(value(VR::UI, &mut random))));

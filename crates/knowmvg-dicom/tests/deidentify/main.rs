@@ -7,6 +7,7 @@ mod files;
 mod hostile;
 mod laws;
 #[path = "../derived/made.rs"]
+#[allow(dead_code)]
 mod made;
 mod options;
 
