@@ -11,18 +11,21 @@ Examples:
   knowmvg deidentify studies/ --out outgoing --key key --retain-modified-dates --clean-descriptors
   openssl rand -hex 32 > key
 
-Applies the Basic Application Level Confidentiality Profile of DICOM PS3.15 to every file, at every depth: names, numbers, dates,
-free text, private elements, curves and overlays go; UIDs and the patient's name and id are replaced, the same by the same in all
-files of one key. Pixels stay bit for bit. New files are named after their new SOP Instance UID; none is overwritten. In folders,
-what is not DICOM is passed over.
+Applies the Basic Application Level Confidentiality Profile of DICOM PS3.15 at every depth of a file:
+names, numbers, dates, free text, private elements, curves and overlays go; UIDs and the patient's
+name and id are replaced, the same by the same in all files of one key. Pixels stay bit for bit. New
+files are named after their new SOP Instance UID; none is overwritten. In folders, what is not DICOM
+is passed over.
 
 What it does NOT do:
-  text in the pixels is not looked for: files that say they have some are refused, others may have some all the same
+  text in the pixels is not looked for: files that say they have some are refused, and others may
+    have some all the same
   faces and other features that somebody may be recognized by stay
   text that compressed pixels carry in comments of their own stays
-  nobody has certified it; who passes data on has to look at it, and to weigh what may still be found out
+  nobody has certified it: who passes data on has to look at it, and to weigh what may be found out
 
-Keep the key as secret as the files: with it, a guess about a patient can be checked. docs/deidentify.md says more.";
+Keep the key as secret as the files: with it, a guess about a patient can be checked.
+docs/deidentify.md says more.";
 
 /// `knowmvg deidentify`
 #[derive(Debug, clap::Args)]
@@ -43,10 +46,10 @@ pub struct DeidentifyArgs {
     /// Keep what is coded, measured and drawn in reports, without their words
     #[arg(long)]
     pub clean_structured_content: bool,
-    /// Keep of descriptions the words of a closed list: parts of the chest, projections, kinds of image
+    /// Keep the words of descriptions that are in a closed list, like CHEST and PA
     #[arg(long)]
     pub clean_descriptors: bool,
-    /// Keep dates, shifted back by the same number of days for all that is of one patient
+    /// Keep dates, all of a patient moved back by as many days
     #[arg(long)]
     pub retain_modified_dates: bool,
     /// Keep sex, age (up to 89 years), size, weight and the like
@@ -58,7 +61,7 @@ pub struct DeidentifyArgs {
     /// Keep UIDs, by which whoever has the originals finds them
     #[arg(long)]
     pub retain_uids: bool,
-    /// Take files that say there is identifying text in their pixels, which stays there
+    /// Take files that say there is identifying text in their pixels
     #[arg(long)]
     pub allow_burned_in: bool,
     /// Print JSON, with the new name of each file

@@ -6,8 +6,8 @@ use crate::ran::{Folder, knowmvg, repository_arg};
 
 const SAMPLE: &str = "samples/rg1.dcm";
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
-/// Name and id of the sample's patient.
-const PATIENT: [&[u8]; 2] = [b"CompressedSamples", b"RG1"];
+/// From the name of the sample's patient; the id is so short that pixels may have it by chance.
+const PATIENT: &[u8] = b"CompressedSamples";
 
 fn has(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
@@ -31,10 +31,10 @@ fn a_folder_is_deidentified_once_and_nothing_is_overwritten() {
     assert_eq!((again["written"].as_i64(), again["already_there"].as_i64()), (Some(0), Some(1)));
     let written = again["files"][0]["out"].as_str().unwrap().to_owned();
     let bytes = fs::read(&written).unwrap();
-    assert!(PATIENT.iter().all(|text| !has(&bytes, text)) && written.contains("/2.25.") && written.ends_with(".dcm"));
+    assert!(!has(&bytes, PATIENT) && written.contains("/2.25.") && written.ends_with(".dcm"));
 
     // Other options make another file of the same name.
-    let other = run(&["--retain-patient-characteristics"]).ended_with(3);
+    let other = run(&["--retain-patient-characteristics"]).ended_with(5);
     assert!(other.stderr.contains("with other content"), "{}", other.stderr);
     assert_eq!(fs::read(&written).unwrap(), bytes);
 }
@@ -97,9 +97,8 @@ fn results_of_ground_name_nobody_and_are_of_the_deidentified_image() {
     let ids = knowmvg_dicom::Identifiers::read(&fs::read(&image).unwrap()).unwrap();
     for name in names {
         let bytes = fs::read(folder.at(name)).unwrap();
-        let mut secrets = PATIENT.to_vec();
-        secrets.extend([&b"CANARYWORD"[..], ids.study_instance_uid.as_bytes(), ids.sop_instance_uid.as_bytes()]);
-        for secret in secrets {
+        let uids = [ids.study_instance_uid.as_bytes(), ids.sop_instance_uid.as_bytes()];
+        for secret in [PATIENT, b"CANARYWORD"].into_iter().chain(uids) {
             assert!(!has(&bytes, secret), "{} in {name}", String::from_utf8_lossy(secret));
         }
     }

@@ -40,19 +40,25 @@ pub(super) fn action(tag: Tag, vr: VR, scope: Scope, profile: &Profile) -> Actio
         OptionCode::Clean => Some(Action::Clean(*option)),
     };
     // Of several the first: a date of a device is shifted, not kept, if dates are shifted.
-    profile.options().iter().find_map(by_option).unwrap_or_else(|| by_code(row, scope))
+    profile.options().iter().find_map(by_option).unwrap_or_else(|| by_code(tag, row, scope))
 }
 
 /// What is done with an element by the profile alone.
 pub(super) fn basic_action(tag: Tag, scope: Scope) -> Action {
-    table::row(tag).map_or(Action::Remove, |row| by_code(row, scope))
+    table::row(tag).map_or(Action::Remove, |row| by_code(tag, row, scope))
 }
 
 /// Type 1 gets a dummy, type 2 is emptied and type 3 removed, as far as the code allows; else the next that it does allow.
 ///
 /// # Source
 /// PS3.15 table E.1-1a.
-fn by_code(row: &Row, scope: Scope) -> Action {
+///
+/// # Departures
+/// Presentation Creation Date and Time have code X; a presentation state without them is none.
+fn by_code(tag: Tag, row: &Row, scope: Scope) -> Action {
+    if is_required_all_the_same(tag, scope) {
+        return Action::Dummy;
+    }
     let may = |letter: &str| row.code.split('/').any(|part| part == letter);
     match row.attribute_type(scope) {
         _ if row.code == "U" => Action::Uid,
@@ -64,6 +70,12 @@ fn by_code(row: &Row, scope: Scope) -> Action {
         _ if may("D") => Action::Dummy,
         _ => Action::Remove,
     }
+}
+
+/// The only attributes of code X that an object must have (PS3.3 §C.11.10).
+fn is_required_all_the_same(tag: Tag, scope: Scope) -> bool {
+    let is_creation = matches!(tag, tags::PRESENTATION_CREATION_DATE | tags::PRESENTATION_CREATION_TIME);
+    is_creation && matches!(scope, Scope::PresentationState | Scope::OtherObject)
 }
 
 /// Whole groups, whatever they hold.
@@ -108,6 +120,8 @@ mod tests {
         assert_eq!(basic(tags::CONTENT_DATE, VR::DA, Scope::Radiograph), Action::Empty);
         assert_eq!(basic(tags::SERIES_DATE, VR::DA, Scope::Radiograph), Action::Remove);
         assert_eq!(basic(tags::DEVICE_SERIAL_NUMBER, VR::LO, Scope::OtherObject), Action::Dummy);
+        assert_eq!(basic(tags::PRESENTATION_CREATION_DATE, VR::DA, Scope::PresentationState), Action::Dummy);
+        assert_eq!(basic(tags::PRESENTATION_CREATION_DATE, VR::DA, Scope::Sequence), Action::Remove);
         assert_eq!(basic(tags::REFERENCED_IMAGE_SEQUENCE, VR::SQ, Scope::Sequence), Action::Keep);
         assert_eq!(basic(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, VR::SQ, Scope::Report), Action::Empty);
     }
