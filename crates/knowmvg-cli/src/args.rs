@@ -8,6 +8,7 @@ use knowmvg_data::Format;
 use knowmvg_dicom::ContentTime;
 use knowmvg_serve::{Config, Limits};
 
+use crate::deidentify::{DeidentifyArgs, GroundDeidentifyArgs};
 use crate::eval::{EvalArgs, SplitArg};
 
 /// What `--version` prints after the name.
@@ -62,6 +63,8 @@ pub enum Verb {
     Ask(AskArgs),
     /// List the boxes of a DICOM structured report
     Sr(SrArgs),
+    /// Take the patient out of DICOM files
+    Deidentify(DeidentifyArgs),
     /// Serve the web page and the HTTP API
     Serve(ServeArgs),
     /// Be a DICOM node: studies and reports in, structured reports out
@@ -159,6 +162,7 @@ Examples:
   knowmvg ground chest.png --phrase 'nodule in the right upper lobe' --overlay overlay.png
   knowmvg ground chest.dcm --report - --json < report.txt
   knowmvg ground chest.dcm --report report.txt --sr sr.dcm --gsps gsps.dcm --sc sc.dcm
+  knowmvg ground chest.dcm --report report.txt --sr sr.dcm --fhir bundle.json --deidentify --key key
   knowmvg ground --batch studies.jsonl --out groundings.jsonl
 
 Boxes are in pixels of the stored image, x to the right and y down. The left of the image is the
@@ -225,6 +229,8 @@ pub struct GroundArgs {
     /// Ground every row of a JSON Lines file
     #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain", "sr", "gsps", "sc", "fhir"])]
     pub batch: Option<PathBuf>,
+    #[command(flatten)]
+    pub deidentify: GroundDeidentifyArgs,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,
 }
@@ -609,6 +615,13 @@ mod tests {
             "ground a.dcm --phrase mass --sr-class comprehensive",
             "ground a.dcm --phrase mass --fhir-version r4",
             "ground a.dcm --phrase mass --sr sr.dcm --content-time yesterday",
+            "ground a.dcm --phrase mass --deidentify",
+            "ground a.dcm --phrase mass --key key",
+            "ground a.dcm --phrase mass --deidentify --key key --explain why",
+            "ground --batch in.jsonl --out out.jsonl --deidentify --key key",
+            "deidentify a.dcm --out out",
+            "deidentify a.dcm --key key",
+            "deidentify --out out --key key",
             "sr",
             "eval corpus --limit 0",
             "eval corpus --task phrase",

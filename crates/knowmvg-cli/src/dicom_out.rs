@@ -4,6 +4,7 @@ use std::path::Path;
 
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
+use knowmvg_dicom::deidentify::Deidentified;
 use knowmvg_dicom::{ContentTime, Source, WriteError, gsps, is_dicom, secondary_capture, sr};
 
 use crate::args::GroundArgs;
@@ -18,8 +19,13 @@ pub struct DicomOut {
 }
 
 impl DicomOut {
-    /// Of an image, if such a file was asked for.
-    pub fn wanted(args: &GroundArgs, bytes: &[u8], path: &Path) -> Result<Option<Self>, Failure> {
+    /// Of an image, or of what is left of it without its patient, if such a file was asked for.
+    pub fn wanted(
+        args: &GroundArgs,
+        bytes: &[u8],
+        deidentified: Option<&Deidentified>,
+        path: &Path,
+    ) -> Result<Option<Self>, Failure> {
         if [&args.sr, &args.gsps, &args.sc, &args.fhir].iter().all(|file| file.is_none()) {
             return Ok(None);
         }
@@ -29,8 +35,10 @@ impl DicomOut {
             let fix = "give the DICOM file, or leave out --sr, --gsps, --sc and --fhir";
             return Err(Failure::about(Exit::Input, what, path, problem).fix(fix));
         }
+        let bytes = deidentified.map_or(bytes, |deidentified| &deidentified.bytes);
         let source = Source::read(bytes).map_err(|e| Failure::about(Exit::Input, what, path, e))?;
-        Ok(Some(Self { source, time: args.content_time.unwrap_or_else(ContentTime::now) }))
+        let time = args.content_time.unwrap_or_else(ContentTime::now);
+        Ok(Some(Self { source, time: deidentified.map_or(time, |deidentified| deidentified.content_time(time)) }))
     }
 
     /// Writes the files that were asked for.

@@ -5,8 +5,11 @@ use knowmvg::grounder::MAX_PHRASES;
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
 use knowmvg::render::{self, GreyView, OverlayOptions, RenderError};
+use knowmvg_dicom::deidentify::without_words;
+use knowmvg_dicom::is_dicom;
 
 use crate::args::GroundArgs;
+use crate::deidentify;
 use crate::dicom_out::DicomOut;
 use crate::failure::{Exit, Failure};
 use crate::{explain, files, ground_table, model_folder, output};
@@ -16,10 +19,14 @@ pub fn run(args: &GroundArgs) -> Result<(), Failure> {
     let path = args.image.as_deref().ok_or_else(|| Failure::new(Exit::Usage, "expected an image"))?;
     // The inputs come before the model: a wrong one is told at once.
     let report = args.report.as_deref().map(files::read_report).transpose()?;
+    let deidentifier = deidentify::of_ground(&args.deidentify)?;
     let bytes = files::image_bytes(path)?;
     let image = files::image_in(&bytes, path)?;
-    let dicom_out = DicomOut::wanted(args, &bytes, path)?;
-    drop(bytes);
+    // What is derived from an image without its patient names none either.
+    let deidentified = deidentifier.as_ref().filter(|_| is_dicom(&bytes));
+    let deidentified = deidentified.map(|deidentifier| deidentify::file(deidentifier, &bytes, path)).transpose()?;
+    let dicom_out = DicomOut::wanted(args, &bytes, deidentified.as_ref(), path)?;
+    drop((bytes, deidentified));
     let (_, grounder) = model_folder::load(args.model.as_deref())?;
     let session =
         grounder.session(&image).map_err(|e| Failure::about(Exit::Work, "cannot encode the image", path, e))?;
@@ -27,6 +34,9 @@ pub fn run(args: &GroundArgs) -> Result<(), Failure> {
     let mut grounding = session.grounding(asked.clone());
     grounding.warnings.extend(warnings);
     grounding.warnings.extend(report_warnings(report.as_deref(), &grounding));
+    if deidentifier.is_some() {
+        grounding = without_words(&grounding);
+    }
     grounding.warnings.iter().for_each(|warning| output::warn(warning));
     write_files(args, &image, &grounding)?;
     dicom_out.iter().try_for_each(|out| out.write(args, &image, &grounding))?;

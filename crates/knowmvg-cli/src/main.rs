@@ -8,6 +8,7 @@ mod batch_row;
 mod bench;
 mod data;
 mod data_table;
+mod deidentify;
 mod dicom_out;
 mod eval;
 mod explain;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Verb::Ground(args) => ground::run(&args),
         Verb::Ask(args) => ask::run(&args),
         Verb::Sr(args) => sr::run(&args),
+        Verb::Deidentify(args) => deidentify::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Listen(args) => listen::run(&args),
         Verb::Knowledge(args) => knowledge::run(&args),

@@ -10,14 +10,14 @@ use crate::error::Error;
 ///
 /// # Errors
 /// Those of `read`, and when there are more bytes or it panics.
-pub(crate) fn guarded<T>(
+pub(crate) fn guarded<T, E: From<Error>>(
     bytes: &[u8],
     limit: usize,
-    read: impl FnOnce(&[u8]) -> Result<T, Error> + UnwindSafe,
-) -> Result<T, Error> {
+    read: impl FnOnce(&[u8]) -> Result<T, E> + UnwindSafe,
+) -> Result<T, E> {
     if bytes.len() > limit {
-        return Err(Error::FileTooLarge { limit, inflated: false });
+        return Err(Error::FileTooLarge { limit, inflated: false }.into());
     }
-    catch_unwind(|| read(bytes))
-        .unwrap_or(Err(Error::Damaged { problem: "a structure that the parser gave up on", offset: 0 }))
+    let gave_up = || Error::Damaged { problem: "a structure that the parser gave up on", offset: 0 };
+    catch_unwind(|| read(bytes)).unwrap_or_else(|_| Err(gave_up().into()))
 }

@@ -15,7 +15,7 @@
 //!   message quotes free text of the file.
 //!
 //! What is written for archives and viewers has to name the patient again: that is read apart, as a [`Source`], by who writes
-//! ([`sr`], [`gsps`], [`secondary_capture`]).
+//! ([`sr`], [`gsps`], [`secondary_capture`]). And what leaves the house can be made not to name the patient: [`deidentify`].
 //!
 //! # Example
 //! ```
@@ -35,6 +35,7 @@
 
 mod codec;
 mod dataset;
+pub mod deidentify;
 mod derived;
 mod error;
 mod facts;
@@ -47,6 +48,7 @@ mod read;
 mod rle;
 mod tags;
 mod tokens;
+mod tree;
 mod voi;
 mod warnings;
 

@@ -75,6 +75,11 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    /// The place that was reached: behind the last header or value.
+    pub fn offset(&self) -> u64 {
+        self.offset.get()
+    }
+
     /// An error at the place that was reached.
     pub fn damaged(&self, problem: &'static str) -> Error {
         Error::Damaged { problem, offset: self.offset.get() }

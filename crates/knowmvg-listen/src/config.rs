@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use knowmvg_dicom::deidentify::ProfileOption;
 use serde::Deserialize;
 
 use crate::error::ListenError;
@@ -164,6 +165,35 @@ pub struct Destination {
     /// Takes them by C-STORE.
     #[serde(default)]
     pub store: Option<StoreScp>,
+    /// Takes the patient out of what is sent there.
+    #[serde(default)]
+    pub deidentify: Option<DeidentifyConfig>,
+}
+
+/// How the patient is taken out of a result; its content is always cleaned, since nothing would be left of it otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeidentifyConfig {
+    /// File with the key, 64 or more hexadecimal digits.
+    pub key: PathBuf,
+    /// Options of the profile, by the names that `knowmvg deidentify` has.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+impl DeidentifyConfig {
+    /// The options, each by its name.
+    ///
+    /// # Errors
+    /// When a name is none.
+    pub fn profile_options(&self) -> Result<Vec<ProfileOption>, ListenError> {
+        let named = |name: &String| {
+            let known = || ProfileOption::ALL.map(ProfileOption::name).join(", ");
+            ProfileOption::named(name)
+                .ok_or_else(|| ListenError::Config(format!("expected options among {}, found {name:?}", known())))
+        };
+        self.options.iter().map(named).collect()
+    }
 }
 
 /// A DICOM node that stores objects.
@@ -260,6 +290,7 @@ impl Config {
                 check_title(&scp.ae_title)?;
                 check_title(&scp.calling_ae_title)?;
             }
+            destination.deidentify.as_ref().map(DeidentifyConfig::profile_options).transpose()?;
         }
         self.paths().into_iter().for_each(|path| *path = folder.join(&*path));
         Ok(self)
@@ -287,6 +318,7 @@ impl Config {
             if let Some(scp) = &mut destination.store {
                 clients.push(&mut scp.tls);
             }
+            paths.extend(destination.deidentify.as_mut().map(|deidentify| &mut deidentify.key));
         }
         for tls in clients.into_iter().flatten() {
             paths.extend([&mut tls.ca, &mut tls.certificate, &mut tls.key].into_iter().flatten());

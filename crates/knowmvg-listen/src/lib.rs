@@ -39,7 +39,8 @@ mod tls;
 mod work;
 
 pub use config::{
-    ClientTls, Config, Destination, DicomConfig, Hl7Config, HttpServer, Peer, PollConfig, ServerTls, StoreScp,
+    ClientTls, Config, DeidentifyConfig, Destination, DicomConfig, Hl7Config, HttpServer, Peer, PollConfig, ServerTls,
+    StoreScp,
 };
 pub use error::ListenError;
 pub use log::{Log, Sink};

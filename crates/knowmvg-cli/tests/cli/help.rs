@@ -2,7 +2,8 @@
 
 use crate::ran::knowmvg;
 
-const VERBS: [&str; 10] = ["ground", "sr", "serve", "listen", "knowledge", "info", "train", "eval", "synth", "data"];
+const VERBS: [&str; 11] =
+    ["ground", "sr", "deidentify", "serve", "listen", "knowledge", "info", "train", "eval", "synth", "data"];
 const NOTICE: &str = "Research software, not a medical device.";
 
 #[test]

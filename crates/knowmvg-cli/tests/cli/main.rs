@@ -5,6 +5,7 @@ mod bad_inputs;
 mod batch;
 mod corpus;
 mod data;
+mod deidentify;
 mod dicom;
 mod eval_mrg;
 mod eval_tasks;

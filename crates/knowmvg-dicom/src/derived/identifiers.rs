@@ -6,12 +6,12 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::charset::Charset;
-use super::tree::Item;
 use super::uid::is_uid;
 use crate::error::Error;
 use crate::file;
 use crate::guard::guarded;
 use crate::read::MAX_FILE_BYTES;
+use crate::tree::Item;
 
 /// Most bytes of a value; Patient ID and Accession Number have 64 and 16 characters.
 const MAX_VALUE_BYTES: usize = 1_024;

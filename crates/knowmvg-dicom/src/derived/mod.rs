@@ -27,7 +27,6 @@ pub mod secondary_capture;
 mod source;
 pub mod sr;
 mod time;
-mod tree;
 mod uid;
 
 pub use code::Code;
@@ -35,6 +34,8 @@ pub use error::WriteError;
 pub use identifiers::Identifiers;
 pub use naming::{Site, finding as coded_finding, site as coded_site};
 pub use narrative::report_text;
+pub(crate) use object::{IMPLEMENTATION_VERSION_NAME, implementation_class};
 pub use source::Source;
 pub use time::ContentTime;
+pub(crate) use uid::uuid_v8;
 pub use uid::{is_uid, name_based_uuid};

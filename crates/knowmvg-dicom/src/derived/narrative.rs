@@ -4,10 +4,10 @@ use dicom_dictionary_std::tags;
 
 use super::charset::Charset;
 use super::code::{self, Concept};
-use super::tree::Item;
 use crate::error::Error;
 use crate::file;
 use crate::guard::guarded;
+use crate::tree::Item;
 
 /// Most bytes of a report; one of words alone has some kilobytes.
 const MAX_REPORT_BYTES: usize = 1 << 24;

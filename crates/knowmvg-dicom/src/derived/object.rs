@@ -8,11 +8,11 @@ use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 
 use super::charset::Charset;
 use super::error::WriteError;
-use super::tree::Item;
 use super::uid;
 use crate::dataset::{Element, words};
 use crate::error::Error;
 use crate::file::Encoding;
+use crate::tree::Item;
 
 /// A data set that is being put together.
 #[derive(Clone)]
@@ -121,13 +121,21 @@ impl Object {
             .transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN)
             .media_storage_sop_class_uid(sop_class)
             .media_storage_sop_instance_uid(sop_instance)
-            .implementation_class_uid(uid::of(&["implementation class"]))
-            .implementation_version_name(concat!("KNOWMVG_", env!("CARGO_PKG_VERSION")));
+            .implementation_class_uid(implementation_class())
+            .implementation_version_name(IMPLEMENTATION_VERSION_NAME);
         let meta = meta.build().map_err(|_| WriteError::Unwritable)?;
         let mut bytes = Vec::new();
         object.0.with_exact_meta(meta).write_all(&mut bytes).map_err(|_| WriteError::Unwritable)?;
         Ok(bytes)
     }
+}
+
+/// Implementation Version Name (0002,0013) of every file that is written.
+pub(crate) const IMPLEMENTATION_VERSION_NAME: &str = concat!("KNOWMVG_", env!("CARGO_PKG_VERSION"));
+
+/// Implementation Class UID (0002,0012) of every file that is written.
+pub(crate) fn implementation_class() -> String {
+    uid::of(&["implementation class"])
 }
 
 fn vr(tag: Tag) -> VR {

@@ -8,12 +8,12 @@ use dicom_dictionary_std::tags;
 use super::charset::Charset;
 use super::identifiers::Identifiers;
 use super::object::Object;
-use super::tree::Item;
 use crate::error::Error;
 use crate::facts::{known_body_part, known_modality};
 use crate::file;
 use crate::guard::guarded;
 use crate::read::MAX_FILE_BYTES;
+use crate::tree::Item;
 
 /// Most bytes of a repeated value; the longest that the standard allows has 1,024 characters.
 const MAX_VALUE_BYTES: usize = 4_096;

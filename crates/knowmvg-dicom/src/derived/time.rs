@@ -1,6 +1,6 @@
 //! [`ContentTime`]: when a derived object was made.
 
-use chrono::{DateTime, FixedOffset, Local, SecondsFormat};
+use chrono::{DateTime, Days, FixedOffset, Local, SecondsFormat};
 
 /// A moment, and the offset from UTC in which it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,17 @@ impl ContentTime {
     pub fn parse(text: &str) -> Option<Self> {
         let moment = DateTime::parse_from_rfc3339(text).ok()?;
         Some(Self(moment))
+    }
+
+    /// The moment that stands for every moment in what is de-identified: the first of January 1900.
+    pub(crate) fn epoch() -> Self {
+        Self::parse("1900-01-01T00:00:00Z").expect("a constant moment")
+    }
+
+    /// The same time of the day on an earlier day.
+    pub(crate) fn days_earlier(self, days: u64) -> Self {
+        // No moment that is written has so early a year that days are missing before it.
+        self.0.checked_sub_days(Days::new(days)).map_or_else(Self::epoch, Self)
     }
 
     /// As it is parsed, to the second.

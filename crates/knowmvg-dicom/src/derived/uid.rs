@@ -25,9 +25,14 @@ pub fn name_based_uuid(domain: &str, parts: &[&str]) -> [u8; 16] {
     let digest = hash.finalize();
     let mut uuid = [0; 16];
     uuid.copy_from_slice(&digest[..16]);
-    uuid[6] = uuid[6] & 0x0f | 0x80;
-    uuid[8] = uuid[8] & 0x3f | 0x80;
-    uuid
+    uuid_v8(uuid)
+}
+
+/// Random-looking bits as a UUID of version 8 (RFC 9562 §5.8).
+pub(crate) fn uuid_v8(mut bits: [u8; 16]) -> [u8; 16] {
+    bits[6] = bits[6] & 0x0f | 0x80;
+    bits[8] = bits[8] & 0x3f | 0x80;
+    bits
 }
 
 /// A UID as files hold it: at most 64 digits and full stops (PS3.5 §9.1).

@@ -1,11 +1,13 @@
 //! Results → destinations, each in a thread of its own, so that one that is down holds up no other.
 
+mod outgoing;
 mod store;
 mod stow;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use knowmvg_dicom::deidentify::Deidentifier;
 use serde_json::json;
 
 use crate::bell::Bell;
@@ -50,20 +52,23 @@ trait Sender: Send {
 pub(crate) struct Outbox {
     name: String,
     sender: Box<dyn Sender>,
+    /// Where the destination is outside.
+    deidentifier: Option<Deidentifier>,
 }
 
 impl Outbox {
     /// Reads what the destination needs.
     ///
     /// # Errors
-    /// When a certificate or token can't be read.
+    /// When a certificate, token or key can't be read.
     pub fn new(destination: &Destination) -> Result<Self, ListenError> {
         let sender: Box<dyn Sender> = match (&destination.stow, &destination.store) {
             (Some(server), _) => Box::new(stow::Stow::new(server)?),
             (None, Some(scp)) => Box::new(store::Store::new(scp)?),
             (None, None) => return Err(ListenError::Config("expected either stow or store".into())),
         };
-        Ok(Self { name: destination.name.clone(), sender })
+        let deidentifier = destination.deidentify.as_ref().map(outgoing::deidentifier).transpose()?;
+        Ok(Self { name: destination.name.clone(), sender, deidentifier })
     }
 
     /// Whether the destination answers, without sending it anything of a patient.
@@ -119,15 +124,17 @@ impl Outbox {
         let file = spool
             .read(&delivery.path, MAX_RESULT)
             .map_err(|_| Attempt::new(NotSent::NotThere, "the result's file cannot be read"))?;
+        // Made anew at every attempt: the same file by the same key is the same object.
+        let (delivery, file) = &outgoing::outgoing(delivery, file, self.deidentifier.as_ref())?;
         if delivery.unsure {
-            match self.sender.has(delivery, &file) {
+            match self.sender.has(delivery, file) {
                 Ok(Some(true)) => return Ok("result had arrived"),
                 // It is not there, or nobody can tell; the UIDs are the same, so that twice is once.
                 Ok(Some(false) | None) => {}
                 Err(attempt) => return Err(Attempt { outcome: NotSent::Unsure, ..attempt }),
             }
         }
-        self.sender.send(delivery, &file)?;
+        self.sender.send(delivery, file)?;
         Ok("result sent")
     }
 }

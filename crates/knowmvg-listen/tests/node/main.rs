@@ -2,6 +2,7 @@
 
 mod archive;
 mod hostile;
+mod outside;
 mod refusals;
 mod round_trip;
 mod scu;

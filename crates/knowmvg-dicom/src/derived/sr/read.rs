@@ -8,10 +8,10 @@ use knowmvg::geometry::{Box2, Image};
 
 use crate::derived::charset::Charset;
 use crate::derived::code::{self, Code, Concept};
-use crate::derived::tree::Item;
 use crate::derived::uid::is_uid;
 use crate::error::Error;
 use crate::guard::guarded;
+use crate::tree::Item;
 use crate::{facts, file};
 
 /// Most bytes of a report; one of 256 boxes has 2 MiB.

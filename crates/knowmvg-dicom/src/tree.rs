@@ -19,7 +19,7 @@ const MAX_NODES: usize = 1 << 18;
 
 /// A data set, or an item of a sequence.
 #[derive(Clone, Default)]
-pub(super) struct Item {
+pub(crate) struct Item {
     values: BTreeMap<Tag, Element>,
     sequences: BTreeMap<Tag, Vec<Item>>,
 }
@@ -27,8 +27,27 @@ pub(super) struct Item {
 impl Item {
     /// Reads the elements of a data set that `keeps` wants by their tag, and everything below them, up to the pixel data.
     pub fn read(dataset: &[u8], encoding: Encoding, keeps: fn(Tag) -> bool) -> Result<Self, Error> {
-        let tokens = Tokens::new(dataset, encoding)?;
-        Builder { tokens, keeps, root: Self::default(), open: Vec::new(), nodes: 0, encoding }.build()
+        Builder::new(dataset, encoding, keeps)?.build().map(|(item, _)| item)
+    }
+
+    /// Reads every element up to the pixel data, and where the value of that begins, if there is one.
+    ///
+    /// # Units
+    /// Bytes from the start of the data set.
+    pub fn read_all(dataset: &[u8], encoding: Encoding) -> Result<(Self, Option<u64>), Error> {
+        Builder::new(dataset, encoding, |_| true)?.build()
+    }
+
+    /// Sets a value, in little endian.
+    pub fn insert(&mut self, tag: Tag, vr: VR, bytes: Vec<u8>) {
+        self.sequences.remove(&tag);
+        self.values.insert(tag, Element { vr, bytes });
+    }
+
+    /// Sets a sequence.
+    pub fn insert_items(&mut self, tag: Tag, items: Vec<Self>) {
+        self.values.remove(&tag);
+        self.sequences.insert(tag, items);
     }
 
     /// A part of it.
@@ -114,12 +133,24 @@ struct Builder<'a> {
     encoding: Encoding,
 }
 
-impl Builder<'_> {
-    fn build(mut self) -> Result<Item, Error> {
+impl<'a> Builder<'a> {
+    fn new(dataset: &'a [u8], encoding: Encoding, keeps: fn(Tag) -> bool) -> Result<Self, Error> {
+        let tokens = Tokens::new(dataset, encoding)?;
+        Ok(Self { tokens, keeps, root: Item::default(), open: Vec::new(), nodes: 0, encoding })
+    }
+
+    /// The tree, and the place of the pixels.
+    fn build(mut self) -> Result<(Item, Option<u64>), Error> {
         while let Some(token) = self.tokens.next()? {
+            let is_outermost = self.open.is_empty();
             match token {
-                DataToken::ElementHeader(header) if header.tag == PIXEL_DATA && self.open.is_empty() => break,
-                DataToken::PixelSequenceStart if self.open.is_empty() => break,
+                DataToken::ElementHeader(header) if header.tag == PIXEL_DATA && is_outermost => {
+                    return Ok((self.root, Some(self.tokens.offset())));
+                }
+                DataToken::PixelSequenceStart if is_outermost => {
+                    return Ok((self.root, Some(self.tokens.offset())));
+                }
+                DataToken::PixelSequenceStart => self.skip_fragments()?,
                 DataToken::ElementHeader(header) => {
                     if let Some(DataToken::PrimitiveValue(value)) = self.tokens.next()? {
                         self.keep(header.tag, header.vr, raw(value))?;
@@ -131,7 +162,19 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        Ok(self.root)
+        Ok((self.root, None))
+    }
+
+    /// Compressed pixels of an icon: their fragments look like items and are none.
+    fn skip_fragments(&mut self) -> Result<(), Error> {
+        loop {
+            match self.tokens.next()? {
+                // A fragment has a length (PS3.5 §A.4).
+                Some(DataToken::ItemStart { len }) => self.tokens.check_length(len)?,
+                Some(DataToken::SequenceEnd) | None => return Ok(()),
+                Some(_) => {}
+            }
+        }
     }
 
     /// By the outermost sequence.
@@ -184,7 +227,7 @@ impl Builder<'_> {
 }
 
 /// Values of a retired big endian file as every other file has them.
-fn little_endian(vr: VR, mut bytes: Vec<u8>) -> Vec<u8> {
+pub(crate) fn little_endian(vr: VR, mut bytes: Vec<u8>) -> Vec<u8> {
     let width = match vr {
         VR::US | VR::SS | VR::OW => 2,
         VR::UL | VR::SL | VR::FL | VR::OF | VR::OL => 4,
