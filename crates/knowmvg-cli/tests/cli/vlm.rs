@@ -72,6 +72,8 @@ fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
     let answered = knowmvg(["ask", &image, "Is there an effusion?", "--model", &model, "--json"]).ended_with(0).json();
     assert!(answered["answer"].is_string() && answered["grounding"]["findings"].is_array());
 
+    statements_teach(&folder);
+
     // Without a language model there is nobody to answer.
     let ran = knowmvg(["ask", &image, "Is there an effusion?", "--model", &folder.at("run/model")]).ended_with(4);
     assert!(ran.stderr.contains("knowmvg vlm assemble"), "{ran:?}");
@@ -108,6 +110,29 @@ fn changes_are_exported_for_peft_and_in_the_weights_and_another_language_model_i
     fs::write(Path::new(&model).join("language.gguf"), other).unwrap();
     let ran = knowmvg(["info", "--model", &model]).ended_with(4);
     assert!(ran.stderr.contains("was learnt beside"), "{ran:?}");
+}
+
+/// A made-up file in the format of MS-CXR, converted, learnt from and scored.
+fn statements_teach(folder: &Folder) {
+    let columns = "dicom_id,category_name,label_text,path,x,y,w,h,image_width,image_height,split\n";
+    let row = |id: &str, words: &str, split: &str| {
+        format!("{id},Pleural Effusion,{words},files/p10/p10000000/s1/{id}.png,8,30,20,24,64,64,{split}\n")
+    };
+    let rows = [row("a", "small left effusion", "train"), row("b", "effusion at the right base", "val")];
+    let table = folder.write("ms-cxr.csv", columns.to_owned() + &rows.concat());
+    knowmvg(["data", "convert", &table, &folder.at("ms-cxr"), "--to", "corpus"]).ended_with(0);
+    let images = Path::new(&folder.at("ms-cxr")).join("files/p10/p10000000/s1");
+    fs::create_dir_all(&images).unwrap();
+    ["a", "b"].iter().for_each(|id| {
+        fs::copy(first_image(folder), images.join(format!("{id}.png"))).unwrap();
+    });
+    let recipe = recipe_of("qwen2_5_vl").replace("corpus = \"corpus\"", "corpus = \"ms-cxr\"");
+    let recipe = recipe.replace("output = \"vlm\"", "output = \"vlm-ms\"").replace("[data]\n", "[data]\ntiers = [\"research\"]\n");
+    let ran = knowmvg(["train", &folder.write("ms.toml", recipe)]).ended_with(0);
+    let args = ["eval", &folder.at("ms-cxr"), "--split", "val", "--tier", "research", "--task", "report", "--json"];
+    let more = ["--model", ran.stdout.trim(), "--out", &folder.at("ms-scores")];
+    let scores = knowmvg(args.iter().chain(&more)).ended_with(0).json();
+    assert_eq!(scores[0]["parts"][0]["counts"]["items"], 1);
 }
 
 fn first_image(folder: &Folder) -> String {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use knowmvg::model::params::{self, NamedParam, Stored};
 use knowmvg::model::weights::{Loader, WeightError, WeightFile};
@@ -47,11 +46,6 @@ pub fn load(file: &WeightFile, adapter: GroundingAdapter) -> Result<GroundingAda
     Ok(adapter)
 }
 
-/// The parameters of a module by the names of the file.
-pub fn collect(adapter: &GroundingAdapter) -> Vec<NamedParam> {
-    params::collect(adapter).iter().map(in_file).collect()
-}
-
 fn in_file(own: &NamedParam) -> NamedParam {
     let name = name(&own.name);
     match (is_map(&own.name), own.shape.as_slice()) {
@@ -93,9 +87,4 @@ fn name(own: &str) -> String {
 fn turned(values: &[f32], rows: usize, cols: usize) -> Vec<f32> {
     let matrix = Tensor::<2>::from_data(TensorData::new(values.to_vec(), [rows, cols]), &Default::default());
     knowmvg::model::trace::values(&matrix.transpose())
-}
-
-/// How many numbers are learnt.
-pub fn count(adapter: &GroundingAdapter) -> usize {
-    adapter.num_params()
 }

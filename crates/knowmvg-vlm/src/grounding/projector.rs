@@ -32,13 +32,16 @@ impl Projector {
     /// - `tokens`: `[images, grid * grid, token_width]`
     /// - returns `[images * side * side, width]`
     pub fn forward(&self, tokens: Tensor<3>, side: usize) -> Tensor<2> {
-        let [images, patches, token_width] = tokens.dims();
-        let factor = patches.isqrt() / side;
-        let rows = tokens.reshape([images * side, factor, side * factor * token_width]).mean_dim(1);
-        let squares: Tensor<3> = rows.reshape([images * side * side, factor, token_width]).mean_dim(1);
-        let squares: Tensor<2> = squares.reshape([images * side * side, token_width]);
-        self.norm.forward(self.outer.forward(gelu(self.inner.forward(squares))))
+        self.norm.forward(self.outer.forward(gelu(self.inner.forward(squares(tokens, side)))))
     }
+}
+
+/// The mean of the patches of each square, `[images * side * side, token_width]`.
+fn squares(tokens: Tensor<3>, side: usize) -> Tensor<2> {
+    let [images, patches, token_width] = tokens.dims();
+    let factor = patches.isqrt() / side;
+    let rows = tokens.reshape([images * side, factor, side * factor * token_width]).mean_dim(1);
+    rows.reshape([images * side * side, factor, token_width]).mean_dim(1).reshape([images * side * side, token_width])
 }
 
 /// A norm whose rows come out with a root mean square of `rms`.
@@ -60,9 +63,7 @@ mod tests {
         // Four by four patches whose one number tells row and column.
         let values: Vec<f32> = (0..16).map(|i| (10 * (i / 4) + i % 4) as f32).collect();
         let tokens = Tensor::<3>::from_data(TensorData::new(values, [1, 16, 1]), &device);
-        let rows = tokens.reshape([2, 2, 8]).mean_dim(1);
-        let squares: Tensor<3> = rows.reshape([4, 2, 1]).mean_dim(1);
-        let found: Vec<f32> = squares.try_to_vec_as().unwrap();
+        let found: Vec<f32> = squares(tokens, 2).try_to_vec_as().unwrap();
         assert_eq!(found, [5.5, 7.5, 25.5, 27.5]);
     }
 }

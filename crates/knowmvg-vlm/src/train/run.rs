@@ -63,7 +63,7 @@ impl Run {
         fs::create_dir_all(&config.output).map_err(|source| TrainError::Io { source, path: config.output.clone() })?;
         let grounder = Grounder::load(&config.model).map_err(failed)?;
         let mut decoder = grounder.config().clone();
-        decoder.switches = config.switches.clone().unwrap_or(decoder.switches);
+        decoder.switches = config.switches.unwrap_or(decoder.switches);
         let side = decoder.image_side;
         config.reader.check(side / grounder.tower().config().patch_size).map_err(TrainError::Config)?;
         let model = VisionLanguageModel::load_on(&config.language, &Device::flex().autodiff()).map_err(failed)?;
