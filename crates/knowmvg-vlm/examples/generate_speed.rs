@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "implementation": format!("knowmvg-{weights}"),
         "version": env!("CARGO_PKG_VERSION"),
         "kernel": Kernel::best().name(),
+        "words": words,
         "load_ms": load.as_secs_f64() * 1e3,
         "prompt_tokens": prompt,
         "prompt_tokens_per_s": prompt as f64 / timed.prompt,
