@@ -3,8 +3,9 @@
     python bench/vlm_speed.py language.gguf [--rounds 5]
 
 Each program runs in a process of its own, with the same file, prompt and threads, and continues the prompt with the likeliest
-token each time. Environment: SPEED, our program (target/release/examples/generate_speed). What a Python lacks
-(torch and transformers, or xllamacpp) is named and left out.
+token each time. Beside the time by the wall stands that of the processor, which other programs on the machine change less.
+Environment: SPEED, our program (target/release/examples/generate_speed). What a Python lacks (torch and transformers, or
+xllamacpp) is named and left out.
 """
 
 import argparse
@@ -59,10 +60,12 @@ def measure(command: list[str], number: int) -> dict:
     return line
 
 
-def agreeing(found: list[int], expected: list[int]) -> int:
-    """Tokens before the first difference."""
-    pairs = list(zip(found, expected, strict=False))
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
+def agreeing(line: dict, reference: dict) -> str:
+    """What comes before the first difference: tokens, or letters where a program does not tell its tokens."""
+    key = "ids" if "ids" in line and "ids" in reference else "text"
+    pairs = list(zip(line[key], reference[key], strict=False))
+    same = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
+    return f"{same} of {len(reference[key])} {'tokens' if key == 'ids' else 'letters'}"
 
 
 def table(lines: list[dict]) -> str:
@@ -70,16 +73,19 @@ def table(lines: list[dict]) -> str:
     for line in lines:
         runs[line["implementation"]].append(line)
     ours = {line["round"]: line for line in runs[OURS]}
-    reference = runs.get("transformers", runs[OURS])[0]["ids"]
-    rows = ["| implementation | prompt tokens/s | new tokens/s | ours, as stored, over it: prompt | new | peak MiB | first tokens equal |", "|---|---:|---:|---:|---:|---:|---:|"]
+    reference = runs.get("knowmvg-full", runs[OURS])[0]
+    heads = [f"{part} {measure}" for part in ("prompt", "new") for measure in ("tokens/s", "CPU ms a token", "its CPU time over ours")]
+    rows = ["| implementation | " + " | ".join(heads) + " | peak MiB | as ours in full |", "|---|" + "---:|" * (len(heads) + 2)]
     for name, of_name in runs.items():
-        medians = [statistics.median(line[key] for line in of_name) for key in ("prompt_tokens_per_s", "new_tokens_per_s")]
-        cells = [name, *(f"{median:.0f}" for median in medians)]
-        for key in ("prompt_tokens_per_s", "new_tokens_per_s"):
-            ratios = [ours[line["round"]][key] / line[key] for line in of_name]
+        cells = [name]
+        for part in ("prompt", "new"):
+            cells.append(f"{statistics.median(line[f'{part}_tokens_per_s'] for line in of_name):.1f}")
+            key = f"{part}_cpu_ms"
+            cells.append(f"{statistics.median(line[key] for line in of_name):.1f}")
+            ratios = [line[key] / ours[line["round"]][key] for line in of_name]
             cells.append(f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})")
         peak = max(line["peak_rss_mib"] for line in of_name)
-        cells += [f"{peak:.0f}", f"{agreeing(of_name[0]['ids'], reference)} of {len(reference)}"]
+        cells += [f"{peak:.0f}", agreeing(of_name[0], reference)]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
@@ -91,6 +97,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompt", type=int, default=256, help="tokens that are read")
     parser.add_argument("--new", type=int, default=64, help="tokens that are written")
+    parser.add_argument("--skip", action="append", default=[], help="a program to leave out")
     parser.add_argument("--out", type=Path, help="folder of the record; by default bench/runs/<date>-<cpu>")
     options = parser.parse_args()
     os.environ |= {"RAYON_NUM_THREADS": str(options.threads), "OMP_NUM_THREADS": str(options.threads)}
@@ -102,15 +109,17 @@ def main() -> None:
     ours = os.environ.get("SPEED", "target/release/examples/generate_speed")
     first = subprocess.run([ours, options.gguf, "stored", "16", "1"], capture_output=True, text=True, check=True)
     programs = commands(options, json.loads(first.stdout)["words"])
+    programs = {name: command for name, command in programs.items() if name not in options.skip}
     lines = []
-    with (folder / "vlm-speed.jsonl").open("w") as record:
+    name = f"vlm-speed-{options.threads}-threads"
+    with (folder / f"{name}.jsonl").open("w") as record:
         record.write(json.dumps({"environment": facts}) + "\n")
         for number in range(1, options.rounds + 1):
             for command in programs.values():
                 lines.append(measure(command, number))
                 record.write(json.dumps(lines[-1]) + "\n")
                 record.flush()
-    (folder / "vlm-speed.md").write_text(table(lines) + "\n")
+    (folder / f"{name}.md").write_text(table(lines) + "\n")
     print(table(lines))
 
 

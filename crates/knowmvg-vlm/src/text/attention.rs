@@ -31,14 +31,17 @@ pub struct KeysValues(Known);
 #[derive(Debug, Clone)]
 enum Known {
     /// As a gradient needs them.
-    Tensors {
-        /// Already turned to their positions, `[batch, key_value_heads, tokens, head_width]`.
-        keys: Tensor<4>,
-        /// `[batch, key_value_heads, tokens, head_width]`
-        values: Tensor<4>,
-    },
+    Tensors(Box<Turned>),
     /// As quantised attention grows them.
     Slices(Memory),
+}
+
+#[derive(Debug, Clone)]
+struct Turned {
+    /// Already turned to their positions, `[batch, key_value_heads, tokens, head_width]`.
+    keys: Tensor<4>,
+    /// `[batch, key_value_heads, tokens, head_width]`
+    values: Tensor<4>,
 }
 
 impl Attention {
@@ -115,11 +118,12 @@ impl Attention {
         let queries = rotation.turn(self.split(asked.queries, self.heads));
         let mut keys = rotation.turn(self.split(asked.keys, self.key_value_heads));
         let mut values = self.split(asked.values, self.key_value_heads);
-        if let Some(KeysValues(Known::Tensors { keys: past_keys, values: past_values })) = memory.take() {
-            keys = Tensor::cat(vec![past_keys, keys], 2);
-            values = Tensor::cat(vec![past_values, values], 2);
+        if let Some(KeysValues(Known::Tensors(past))) = memory.take() {
+            keys = Tensor::cat(vec![past.keys, keys], 2);
+            values = Tensor::cat(vec![past.values, values], 2);
         }
-        *memory = Some(KeysValues(Known::Tensors { keys: keys.clone(), values: values.clone() }));
+        let known = Turned { keys: keys.clone(), values: values.clone() };
+        *memory = Some(KeysValues(Known::Tensors(Box::new(known))));
         let [batch, heads, tokens, width] = queries.dims();
         let [_, shared, places, _] = keys.dims();
         let together = heads / shared * tokens;
