@@ -4,9 +4,7 @@
 mod common;
 
 use burn::tensor::Tensor;
-use common::{
-    Golden, Side, assert_close, logits, padded_logits, path, row_batch, row_logits, values,
-};
+use common::{Golden, Side, assert_close, logits, padded_logits, path, row_batch, row_logits, values};
 use knowmvg_vlm::text::{Cache, LoraAdapters, LoraConfig, Target, TextBatch};
 use knowmvg_vlm::{LoadOptions, VisionLanguageModel, Weights};
 
