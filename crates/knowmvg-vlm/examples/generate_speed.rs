@@ -42,32 +42,69 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "implementation": format!("knowmvg-{weights}"),
         "version": env!("CARGO_PKG_VERSION"),
         "kernel": Kernel::best().name(),
+        "words": words,
         "load_ms": load.as_secs_f64() * 1e3,
         "prompt_tokens": prompt,
-        "prompt_tokens_per_s": prompt as f64 / timed.prompt,
+        "prompt_tokens_per_s": prompt as f64 / timed.prompt.wall,
+        "prompt_cpu_ms": timed.prompt.cpu.map(|cpu| cpu * 1e3 / prompt as f64),
         "new_tokens": new,
-        "new_tokens_per_s": new as f64 / timed.new,
+        "new_tokens_per_s": new as f64 / timed.new.wall,
+        "new_cpu_ms": timed.new.cpu.map(|cpu| cpu * 1e3 / new as f64),
+        "text": model.tokenizer().decode(&timed.ids)?,
         "ids": timed.ids,
     });
     println!("{line}");
     Ok(())
 }
 
-/// Seconds, and the tokens.
+/// What the two parts took, and the tokens.
 struct Timed {
-    prompt: f64,
-    new: f64,
+    prompt: Seconds,
+    new: Seconds,
     ids: Vec<u32>,
+}
+
+/// Since a moment.
+struct Seconds {
+    wall: f64,
+    /// Of all threads: what another program takes of the processor meanwhile is not in it.
+    cpu: Option<f64>,
+}
+
+struct Clock {
+    wall: Instant,
+    cpu: Option<f64>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { wall: Instant::now(), cpu: cpu_seconds() }
+    }
+
+    fn stop(&self) -> Seconds {
+        let cpu = cpu_seconds().zip(self.cpu).map(|(now, then)| now - then);
+        Seconds { wall: self.wall.elapsed().as_secs_f64(), cpu }
+    }
+}
+
+/// What this process has had of the processor, where the system says so in hundredths of a second.
+fn cpu_seconds() -> Option<f64> {
+    let line = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, in parentheses, may hold spaces; user and system time are fields 14 and 15.
+    let (_, fields) = line.rsplit_once(") ")?;
+    let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().ok()).sum::<Option<f64>>()?;
+    Some(ticks / 100.0)
 }
 
 /// Reads the prompt and its likeliest continuation, which does not end.
 fn decode(model: &VisionLanguageModel, prompt: &[u32], new: usize) -> Result<Timed, Box<dyn std::error::Error>> {
     let language = model.language();
     let mut cache = Cache::default();
-    let start = Instant::now();
+    let start = Clock::start();
     let batch = TextBatch::of_text(language, &[prompt.to_vec()], vec![vec![true; prompt.len()]])?;
     let mut next = likeliest(model, batch, &mut cache)?;
-    let read = start.elapsed().as_secs_f64();
+    let read = start.stop();
+    let start = Clock::start();
     let mut ids = vec![next];
     for _ in 0..new {
         let batch = TextBatch {
@@ -78,7 +115,7 @@ fn decode(model: &VisionLanguageModel, prompt: &[u32], new: usize) -> Result<Tim
         next = likeliest(model, batch, &mut cache)?;
         ids.push(next);
     }
-    Ok(Timed { prompt: read, new: start.elapsed().as_secs_f64() - read, ids })
+    Ok(Timed { prompt: read, new: start.stop(), ids })
 }
 
 fn likeliest(

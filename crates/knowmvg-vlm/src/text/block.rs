@@ -6,6 +6,7 @@ use super::attention::{Attention, KeysValues};
 use super::lora::LayerLora;
 use super::mlp::GatedMlp;
 use super::rotary::Rotation;
+use super::slices;
 use crate::config::TextConfig;
 use crate::weights::{Bias, WeightReader};
 
@@ -42,8 +43,21 @@ impl Block {
         memory: &mut Option<KeysValues>,
         lora: Option<&LayerLora>,
     ) -> Tensor<3> {
-        let normed = self.input_layernorm.forward(rows.clone());
+        let normed = self.normed(&self.input_layernorm, &rows);
         let rows = rows + self.self_attn.forward(normed, rotation, hidden, memory, lora);
-        rows.clone() + self.mlp.forward(self.post_attention_layernorm.forward(rows), lora)
+        let normed = self.normed(&self.post_attention_layernorm, &rows);
+        rows + self.mlp.forward(normed, lora)
+    }
+
+    fn normed(&self, norm: &RmsNorm, rows: &Tensor<3>) -> Tensor<3> {
+        match self.self_attn.is_quantized() {
+            true => slices::norm(norm, rows.clone()),
+            false => norm.forward(rows.clone()),
+        }
+    }
+
+    /// Whether its maps stay quantised.
+    pub fn is_quantized(&self) -> bool {
+        self.self_attn.is_quantized()
     }
 }

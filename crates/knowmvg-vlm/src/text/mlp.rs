@@ -4,6 +4,7 @@ use burn::tensor::activation::silu;
 
 use super::lora::{LayerLora, Target, all_changed, changed};
 use super::projection::Projection;
+use super::slices;
 use crate::weights::{Bias, WeightReader};
 
 /// `down(silu(gate(x)) * up(x))`.
@@ -32,6 +33,10 @@ impl GatedMlp {
     pub fn forward<const D: usize>(&self, rows: Tensor<D>, lora: Option<&LayerLora>) -> Tensor<D> {
         let maps = [(&self.gate_proj, Target::GateProj), (&self.up_proj, Target::UpProj)];
         let [gate, up] = all_changed(maps, lora, rows);
-        changed(&self.down_proj, lora, Target::DownProj, silu(gate) * up)
+        let inner = match self.gate_proj.is_quantized() {
+            true => slices::gated(gate, up),
+            false => silu(gate) * up,
+        };
+        changed(&self.down_proj, lora, Target::DownProj, inner)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `TextBatch -> hidden states [batch, tokens, width] -> logits [batch, tokens, vocabulary]`
 
+mod attend;
 mod attention;
 mod block;
 mod cache;
@@ -11,6 +12,7 @@ mod mlp;
 mod model;
 mod projection;
 mod rotary;
+mod slices;
 
 pub use attention::{Attention, KeysValues};
 pub use block::Block;

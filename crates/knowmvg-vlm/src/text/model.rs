@@ -119,11 +119,23 @@ impl LanguageModel {
         let device = batch.embeds.device();
         let rotation = Rotation::of_text(&self.config.rope, self.config.head_width, &batch.positions, &device);
         let hidden = hide(&cache.is_token, tokens, &device);
-        let mut rows = batch.embeds;
-        for (index, (layer, memory)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
-            rows = layer.forward(rows, &rotation, hidden.as_ref(), memory, changes.get(index));
+        let work = || {
+            let mut rows = batch.embeds;
+            for (index, (layer, memory)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
+                rows = layer.forward(rows, &rotation, hidden.as_ref(), memory, changes.get(index));
+            }
+            self.norm.forward(rows)
+        };
+        Ok(self.in_pool(work))
+    }
+
+    /// Quantised products are short, and there are hundreds of them for a token: one by one, each would have to wake the
+    /// pool, so all are run inside of it.
+    fn in_pool<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match self.layers.iter().all(Block::is_quantized) {
+            true => rayon::scope(|_| work()),
+            false => work(),
         }
-        Ok(self.norm.forward(rows))
     }
 
     /// What the next token may be, before the softmax.

@@ -44,6 +44,11 @@ impl Projection {
         }
     }
 
+    /// Whether it stays quantised.
+    pub fn is_quantized(&self) -> bool {
+        self.quantized().is_some()
+    }
+
     fn quantized(&self) -> Option<&QuantizedLinear> {
         match self {
             Self::Full(_) => None,

@@ -1,5 +1,6 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::slices::numbers;
 use crate::config::RopeConfig;
 
 /// Where a token stands: in time, in rows and in columns. Text stands at the same number on all three.
@@ -37,6 +38,11 @@ impl Rotation {
         let angles = Tensor::<4>::from_data(TensorData::new(angles, [batch, 1, tokens, pairs]), device);
         let angles = Tensor::cat(vec![angles.clone(), angles], 3); // [batch, 1, tokens, head_width]
         Self { cosines: angles.clone().cos(), sines: angles.sin() }
+    }
+
+    /// The cosines and the sines, `[batch, tokens, head_width]`.
+    pub(super) fn angles(&self) -> (Vec<f32>, Vec<f32>) {
+        (numbers(self.cosines.clone()), numbers(self.sines.clone()))
     }
 
     /// Turns queries or keys.

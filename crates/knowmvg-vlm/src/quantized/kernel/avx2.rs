@@ -21,9 +21,9 @@ macro_rules! tile {
             for half in 0..PANEL / HALF {
                 let mut sums = [_mm256_setzero_ps(); ROWS];
                 let mut bases = [_mm256_setzero_ps(); ROWS];
-                for block in 0..panel.blocks() {
+                for (block, scales) in panel.scales.iter().enumerate() {
                     let weights = steps(panel, block, half);
-                    let scales = floats(&panel.scales[block], half);
+                    let scales = floats(scales, half);
                     let least = panel.least.get(block).map(|least| floats(least, half));
                     for row in 0..ROWS {
                         let values = &of_row[row][block];

@@ -17,9 +17,9 @@ pub(super) fn tile<const ROWS: usize>(
     let of_row: [_; ROWS] = std::array::from_fn(|row| rows.row(first + row));
     let mut sums = [_mm512_setzero_ps(); ROWS];
     let mut bases = [_mm512_setzero_ps(); ROWS];
-    for block in 0..panel.blocks() {
+    for (block, scales) in panel.scales.iter().enumerate() {
         let weights = steps(panel, block);
-        let scales = floats(&panel.scales[block]);
+        let scales = floats(scales);
         let least = panel.least.get(block).map(|least| floats(least));
         for row in 0..ROWS {
             let values = &of_row[row][block];
