@@ -9,8 +9,7 @@ use knowmvg::model::weights::WeightFile;
 use knowmvg::synthetic::{SyntheticOptions, write_corpus};
 use knowmvg::train::Observer;
 use knowmvg::train::config::{AdaptationConfig, DataConfig, StageConfig, TrainConfig};
-use knowmvg::train::criterion::LossTerms;
-use knowmvg::train::run::{Run, Stage};
+use knowmvg::train::run::Run;
 
 /// Keeps every score; can end the process's run early by panicking, as a killed run would.
 #[derive(Default)]

@@ -13,10 +13,10 @@ fn recipe_of(language: &str) -> String {
     format!(
         "seed = 1\ncorpus = \"corpus\"\nmodel = \"run/model\"\nlanguage = {language:?}\noutput = \"vlm\"\n\
          [reader]\nmodel_type = \"knowmvg-vlm\"\nimage_tokens_side = 2\nknowledge_tokens = true\n\
-         [reader.lora]\nr = 2\nlora_alpha = 4.0\ntarget_modules = [\"q_proj\", \"down_proj\"]\n\
+         [reader.lora]\nr = 4\nlora_alpha = 8.0\ntarget_modules = [\"q_proj\", \"down_proj\"]\n\
          [data]\nnegatives = 2\nval_images = 1\n\
-         [stage]\nepochs = 2\nbatch = 4\nlearning_rate = 1e-2\nwarmup_steps = 1\nweight_decay = 0.01\nclip = 1.0\n\
-         ema = 0.5\nvalidate_every = 2\npatience = 9\n"
+         [stage]\nepochs = 3\nbatch = 2\nlearning_rate = 2e-2\nwarmup_steps = 1\nweight_decay = 0.01\nclip = 1.0\n\
+         ema = 0.5\nvalidate_every = 3\npatience = 9\n"
     )
 }
 
@@ -48,7 +48,7 @@ fn report_answers(folder: &Folder, corpus: &str, out: &str) -> String {
 fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
     let folder = taught("qwen2_5_vl");
     let losses = losses(&folder);
-    assert!(losses[1] < losses[0], "{losses:?}");
+    assert!(losses[2] < 0.9 * losses[0], "{losses:?}");
 
     let info = knowmvg(["info", "--json", "--model", &folder.at("vlm/model")]).ended_with(0).json();
     assert_eq!(info["model"]["name"], "knowmvg-vlm");
@@ -86,7 +86,7 @@ fn changes_are_exported_for_peft_and_in_the_weights_and_another_language_model_i
     let (adapter, merged) = (folder.at("adapter"), folder.at("merged"));
     knowmvg(["vlm", "export", "--model", &model, "--adapter", &adapter, "--merged", &merged]).ended_with(0);
     let config: Value = serde_json::from_str(&folder.read("adapter/adapter_config.json")).unwrap();
-    assert_eq!([&config["r"], &config["target_modules"]], [&json!(2), &json!(["q_proj", "down_proj"])]);
+    assert_eq!([&config["r"], &config["target_modules"]], [&json!(4), &json!(["q_proj", "down_proj"])]);
     let bytes = fs::read(Path::new(&adapter).join("adapter_model.safetensors")).unwrap();
     let names: Vec<String> =
         knowmvg::model::weights::read_header(&bytes).unwrap().into_iter().map(|row| row.0).collect();
@@ -101,7 +101,7 @@ fn changes_are_exported_for_peft_and_in_the_weights_and_another_language_model_i
     // A run that is finished is not begun anew.
     let again = knowmvg(["train", &folder.at("vlm.toml"), "--resume"]).ended_with(0);
     assert_eq!(again.stdout.trim(), model);
-    assert_eq!(losses(&folder).len(), 2);
+    assert_eq!(losses(&folder).len(), 3);
 
     let mut other = fs::read(Path::new(&model).join("language.gguf")).unwrap();
     let last = other.len() - 1;
@@ -127,7 +127,9 @@ fn statements_teach(folder: &Folder) {
         fs::copy(first_image(folder), images.join(format!("{id}.png"))).unwrap();
     });
     let recipe = recipe_of("qwen2_5_vl").replace("corpus = \"corpus\"", "corpus = \"ms-cxr\"");
-    let recipe = recipe.replace("output = \"vlm\"", "output = \"vlm-ms\"").replace("[data]\n", "[data]\ntiers = [\"research\"]\n");
+    let recipe = recipe
+        .replace("output = \"vlm\"", "output = \"vlm-ms\"")
+        .replace("[data]\n", "[data]\ntiers = [\"research\"]\n");
     let ran = knowmvg(["train", &folder.write("ms.toml", recipe)]).ended_with(0);
     let args = ["eval", &folder.at("ms-cxr"), "--split", "val", "--tier", "research", "--task", "report", "--json"];
     let more = ["--model", ran.stdout.trim(), "--out", &folder.at("ms-scores")];

@@ -51,10 +51,16 @@ fn with_titles(body: &str, absent: &[&str], order: &[Named], rng: &mut impl Rng)
     };
     let impression = match order.is_empty() {
         true => pick(&["No acute abnormality.", "Normal chest."], rng),
-        false => pick(&["As described above.", "See findings.", "Abnormal chest, as above.", "Please correlate clinically."], rng),
+        false => pick(
+            &["As described above.", "See findings.", "Abnormal chest, as above.", "Please correlate clinically."],
+            rng,
+        ),
     };
     let mut sections = vec![
-        ("EXAMINATION", pick(&["Chest radiograph, PA view.", "Portable AP chest.", "Chest, two views."], rng).to_owned()),
+        (
+            "EXAMINATION",
+            pick(&["Chest radiograph, PA view.", "Portable AP chest.", "Chest, two views."], rng).to_owned(),
+        ),
         ("INDICATION", reason),
         ("COMPARISON", pick(&["None.", "None available.", "Prior image of last year."], rng).to_owned()),
         ("FINDINGS", body.to_owned()),
@@ -168,7 +174,8 @@ mod tests {
             let phrases = ["left lower zone effusion", "mild cardiomegaly", "right upper lobe nodule"];
             let (text, order) = composed(phrases.map(named).into(), &["pneumothorax", "fracture"], &mut rng);
             assert_eq!(order.len(), 3);
-            let starts: Vec<usize> = order.iter().map(|n| align(&n.text, &text, 0).expect("word for word").start).collect();
+            let starts: Vec<usize> =
+                order.iter().map(|n| align(&n.text, &text, 0).expect("word for word").start).collect();
             assert!(starts.is_sorted(), "{text}");
             assert!(phrases.iter().all(|phrase| text.to_lowercase().contains(phrase)), "{text}");
         }
