@@ -1,5 +1,7 @@
 //! What a user gives → [`Asked`]: a report and typed phrases become the phrases to ground.
 
+use std::ops::Range;
+
 use crate::grounder::{Asked, Session};
 use crate::grounding::{Assertion, Grounding};
 use crate::knowledge::KnowledgeBase;
@@ -48,13 +50,18 @@ impl Session<'_> {
         let mut asking = Asking::default();
         if let Some(report) = report {
             let read = self.seen(|seen| reader.report(seen, report));
-            asking.asked = match asking.noted(read) {
-                Some(Reading { phrases, warnings }) => {
-                    asking.warnings.extend(warnings);
-                    with_denials(phrases, report)
-                }
-                None => asked_by_rules(Some(report), &[]),
-            };
+            asking.asked =
+                match asking.noted(read) {
+                    Some(Reading { phrases, warnings }) => {
+                        asking.warnings.extend(warnings);
+                        let (asked, added) = with_rules(phrases, report);
+                        asking.warnings.extend((added > 0).then(|| {
+                            format!("{added} phrases that the language model passed over were read by rules")
+                        }));
+                        asked
+                    }
+                    None => asked_by_rules(Some(report), &[]),
+                };
         }
         let typed: Vec<Phrase> = phrases.iter().map(|text| report::query(text, KnowledgeBase::chest())).collect();
         if !typed.is_empty() {
@@ -77,13 +84,18 @@ impl Asking {
     }
 }
 
-/// What was read with the findings that the report denies, which readers pass over: they are listed and get no box.
-fn with_denials(read: Vec<ReadPhrase>, report: &str) -> Vec<Asked> {
-    let denied = report::phrases(report, KnowledgeBase::chest()).into_iter();
-    let denied = denied.filter(|phrase| phrase.assertion == Assertion::Absent).map(Asked::from_report);
-    let mut asked: Vec<Asked> = read.into_iter().map(Asked::from_reader).chain(denied).collect();
+/// What was read, with what rules find besides: denials, which readers pass over, are listed and get no box, and nothing that
+/// the report states is lost with a reader that stops early. Returns how many statements were added.
+fn with_rules(read: Vec<ReadPhrase>, report: &str) -> (Vec<Asked>, usize) {
+    let spans: Vec<Range<usize>> = read.iter().map(|read| read.phrase.span.clone()).collect();
+    let is_read = |phrase: &Phrase| spans.iter().any(|s| s.start < phrase.span.end && phrase.span.start < s.end);
+    let mut found = report::phrases(report, KnowledgeBase::chest());
+    found.retain(|phrase| phrase.assertion == Assertion::Absent || !is_read(phrase));
+    let added = found.iter().filter(|phrase| phrase.assertion != Assertion::Absent).count();
+    let mut asked: Vec<Asked> =
+        read.into_iter().map(Asked::from_reader).chain(found.into_iter().map(Asked::from_report)).collect();
     asked.sort_by_key(Asked::start);
-    asked
+    (asked, added)
 }
 
 /// The observations of a report as rules find them, then the phrases that the user gave.
@@ -105,4 +117,22 @@ pub fn report_warnings(report: Option<&str>, grounding: &Grounding) -> Vec<Strin
         warnings.push("the report names no finding that the knowledge base has".to_owned());
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_add_denials_and_what_a_reader_passed_over_and_nothing_twice() {
+        let report = "Left pleural effusion. Cardiomegaly. No pneumothorax.";
+        let words = "Left pleural effusion";
+        let phrase = Phrase { span: 0..words.len(), ..report::query(words, KnowledgeBase::chest()) };
+        let (asked, added) = with_rules(vec![ReadPhrase { phrase, embed: vec![1.0] }], report);
+        let starts: Vec<usize> = asked.iter().map(Asked::start).collect();
+        assert_eq!((asked.len(), added), (3, 1));
+        assert!(starts.is_sorted() && starts[0] == 0, "{starts:?}");
+        let (asked, added) = with_rules(vec![], report);
+        assert_eq!((asked.len(), added), (3, 2));
+    }
 }
