@@ -8,6 +8,7 @@ use knowmvg::grounder::{Asked, Session};
 use knowmvg::image::preprocess::prepare;
 use knowmvg::image::{GreyImage, ImageSource};
 use knowmvg::knowledge::KnowledgeBase;
+use knowmvg::model::files;
 use knowmvg::model::vision::VisionTower;
 use knowmvg::model::weights::{WeightError, WeightFile};
 use knowmvg::report;
@@ -24,7 +25,6 @@ const WARMUP: usize = 2;
 const TOWER_SIDE: usize = 448;
 /// Side of the radiograph for the whole way, in pixels.
 const RADIOGRAPH_SIDE: u32 = 1_024;
-const TOWER: &str = "dinov2-small.safetensors";
 
 /// Phrases that are asked one after the other.
 const PHRASES: [&str; 6] = [
@@ -52,7 +52,7 @@ struct TowerTimes {
 /// Times the image encoder alone.
 pub fn tower(args: &InfoArgs) -> Result<(), Failure> {
     let folder = model_folder::locate(args.model.as_deref())?;
-    let tower = load_tower(&folder.join(TOWER))?;
+    let tower = load_tower(&folder.join(files::TOWER_WEIGHTS))?;
     let grey: Vec<f32> = synthetic_image(TOWER_SIDE).into_iter().map(|v| f32::from(v) / 255.0).collect();
     let side = TOWER_SIDE as u32;
     // At its own side an image is prepared without being resampled.

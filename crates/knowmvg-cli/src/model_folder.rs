@@ -8,7 +8,7 @@ use knowmvg::grounder::Grounder;
 use crate::failure::{Exit, Failure};
 
 /// The file that makes a folder a model folder.
-pub const MARKER: &str = "knowmvg.config.json";
+pub use knowmvg::model::files::CONFIG as MARKER;
 /// Name of a model folder that is found without being named.
 const NAME: &str = "models";
 

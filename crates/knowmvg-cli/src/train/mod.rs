@@ -6,6 +6,7 @@ pub mod recipe;
 use std::fs;
 use std::path::Path;
 
+use knowmvg::model::files::{TOWER_CONFIG, TOWER_WEIGHTS};
 use knowmvg::train::TrainError;
 use knowmvg::train::run::Run;
 use knowmvg_vlm::train::VlmTrainConfig;
@@ -14,10 +15,6 @@ use crate::args::TrainArgs;
 use crate::failure::{Exit, Failure};
 use crate::{files, machine, output};
 use journal::Journal;
-
-/// Names of the image encoder's files in a model folder.
-const TOWER_WEIGHTS: &str = "dinov2-small.safetensors";
-const TOWER_CONFIG: &str = "dinov2-small.config.json";
 
 /// Runs a recipe and prints the folder of the finished model.
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {

@@ -163,7 +163,8 @@ fn phrase(text: &str) -> Phrase {
     report::query(text, KnowledgeBase::chest())
 }
 
-fn phrase_input(seen: &Seen, phrase: &Phrase) -> PhraseInput {
+/// The decoder's input for a phrase about an image, with the prior that its words have.
+pub fn phrase_input(seen: &Seen, phrase: &Phrase) -> PhraseInput {
     let linked = knowmvg::knowledge::link(phrase, seen.decoder.knowledge);
     let prior = seen.decoder.prior(phrase, &linked);
     seen.decoder.input(phrase, &prior, seen.model_from_thorax, seen.features.grid)

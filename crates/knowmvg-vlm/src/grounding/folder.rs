@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use knowmvg::grounder::{Grounder, GrounderError};
 use knowmvg::model::config::ModelConfig;
+use knowmvg::model::files;
 use knowmvg::model::params;
 use knowmvg::model::weights::{WeightFile, hex};
 use sha2::{Digest, Sha256};
@@ -18,8 +19,6 @@ use super::speaker::Speaker;
 use crate::model::LoadOptions;
 use crate::{Error, Result, VisionLanguageModel};
 
-/// The decoder's sizes in a model folder.
-const DECODER_CONFIG: &str = "knowmvg.config.json";
 /// Names of the language model in a model folder: a GGUF file, or a folder of Hugging Face.
 const LANGUAGES: [&str; 2] = ["language.gguf", "language"];
 
@@ -79,16 +78,15 @@ pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<G
 ///
 /// # Errors
 /// As [`load_with`].
-pub fn read_learnt(folder: &Path, language: &Path) -> Result<(GroundingConfig, GroundingAdapter)> {
+pub fn read_learnt(folder: &Path, language: &Path) -> Result<GroundingAdapter> {
     let config = read_config(&folder.join(CONFIG))?;
-    let path = folder.join(DECODER_CONFIG);
+    let path = folder.join(files::CONFIG);
     let bytes = fs::read(&path).map_err(|source| Error::Io { source, path: path.clone() })?;
     let decoder: ModelConfig =
         serde_json::from_slice(&bytes).map_err(|e| Error::Config { what: e.to_string(), path })?;
     let weights = Learnt::open(folder, language)?;
     let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
-    let adapter = weights.adapter(&config, &model, &decoder)?;
-    Ok((config, adapter))
+    weights.adapter(&config, &model, &decoder)
 }
 
 /// The open file of what was learnt.

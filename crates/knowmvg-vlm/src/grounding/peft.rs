@@ -10,7 +10,6 @@ use knowmvg::model::weights::{WeightError, WeightFile};
 use serde_json::json;
 
 use super::adapter::GroundingAdapter;
-use super::config::GroundingConfig;
 use super::file::{CONFIG, PEFT, WEIGHTS};
 use super::folder::{language_of, read_config, read_learnt};
 use crate::config::TextConfig;
@@ -75,15 +74,14 @@ pub fn export_merged(folder: &Path, out: &Path) -> Result<()> {
     }
     let gguf = Gguf::open(&language)?;
     let config = gguf.model_config().map_err(|what| Error::Config { what, path: language.clone() })?;
-    let (reader, adapter) = read_learnt(folder, &language)?;
+    let adapter = read_learnt(folder, &language)?;
     let mut tokenizer = TextTokenizer::from_gguf(&gguf)?;
     let id = tokenizer.add_special(BOX_TOKEN)?;
     if id as usize != config.text.vocab_size {
         return Err(Error::Tokenizer(format!("expected {BOX_TOKEN} as token {}, found {id}", config.text.vocab_size)));
     }
     let source = GgufSource::new(&gguf, &config.text);
-    let params =
-        merged(source, &config.text, &reader, &adapter).map_err(|source| Error::Weights { source, path: language })?;
+    let params = merged(source, &config.text, &adapter).map_err(|source| Error::Weights { source, path: language })?;
     create(out)?;
     tokenizer.save(&out.join("tokenizer.json"))?;
     write_json(&out.join("config.json"), &llama_config(&config.text, &config.stop_ids))?;
@@ -95,7 +93,6 @@ pub fn export_merged(folder: &Path, out: &Path) -> Result<()> {
 fn merged(
     mut source: impl TensorSource,
     text: &TextConfig,
-    config: &GroundingConfig,
     adapter: &GroundingAdapter,
 ) -> std::result::Result<Vec<NamedParam>, WeightError> {
     let mut params = vec![];
@@ -114,8 +111,7 @@ fn merged(
         match param.name.as_str() {
             "model.embed_tokens.weight" => append(param, values(&adapter.box_token.val())),
             "lm_head.weight" => append(param, values(&adapter.box_head())),
-            _ if config.lora.is_some() => change(param, adapter),
-            _ => {}
+            _ => change(param, adapter),
         }
     }
     Ok(params)

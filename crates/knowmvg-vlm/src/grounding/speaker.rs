@@ -37,8 +37,8 @@ impl Look {
 
     /// One image, seen `times` over.
     pub fn repeated(&self, times: usize) -> Self {
-        let copies = |patches: &[Patches]| (0..times).flat_map(|_| patches.iter().cloned()).collect();
-        Self { tokens: self.tokens.clone().repeat_dim(0, times), each: self.each, patches: copies(&self.patches) }
+        let patches = (0..times).flat_map(|_| self.patches.iter().cloned()).collect();
+        Self { tokens: self.tokens.clone().repeat_dim(0, times), each: self.each, patches }
     }
 }
 

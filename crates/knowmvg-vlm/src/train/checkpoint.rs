@@ -9,7 +9,7 @@ use knowmvg::model::params::{self, Stored};
 use knowmvg::model::weights::WeightFile;
 use knowmvg::train::TrainError;
 use knowmvg::train::average::WeightAverage;
-use knowmvg::train::checkpoint::read_params;
+use knowmvg::train::checkpoint::{self, read_params};
 use serde::{Deserialize, Serialize};
 
 use super::state::{Learnt, Progress, State};
@@ -20,25 +20,19 @@ struct Saved {
     average_steps: u64,
 }
 
-/// Saves a run: into a new folder, which then takes the old one's place.
+/// Saves a run in the place of its last checkpoint.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn save(output: &Path, state: &State) -> Result<(), TrainError> {
-    let [folder, fresh, old] = ["checkpoint", "checkpoint.new", "checkpoint.old"].map(|name| output.join(name));
-    let io = |source, path: &Path| TrainError::Io { source, path: path.to_owned() };
-    let _ = fs::remove_dir_all(&fresh);
-    fs::create_dir_all(&fresh).map_err(|e| io(e, &fresh))?;
-    save_part(&fresh, "adapter", &state.adapter)?;
-    save_part(&fresh, "decoder", &state.decoder)?;
-    let saved = Saved { progress: state.progress.clone(), average_steps: state.adapter.average.steps() };
-    let path = fresh.join("progress.json");
-    fs::write(&path, serde_json::to_vec_pretty(&saved).expect("numbers serialize")).map_err(|e| io(e, &path))?;
-    let _ = fs::remove_dir_all(&old);
-    let _ = fs::rename(&folder, &old);
-    fs::rename(&fresh, &folder).map_err(|e| io(e, &folder))?;
-    let _ = fs::remove_dir_all(&old);
-    Ok(())
+    checkpoint::replace(output, |fresh| {
+        save_part(fresh, "adapter", &state.adapter)?;
+        save_part(fresh, "decoder", &state.decoder)?;
+        let saved = Saved { progress: state.progress.clone(), average_steps: state.adapter.average.steps() };
+        let path = fresh.join("progress.json");
+        let text = serde_json::to_vec_pretty(&saved).expect("numbers serialize");
+        fs::write(&path, text).map_err(|source| TrainError::Io { source, path })
+    })
 }
 
 fn save_part<M: Module>(folder: &Path, name: &str, part: &Learnt<M>) -> Result<(), TrainError> {

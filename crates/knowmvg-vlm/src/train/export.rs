@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use knowmvg::model::files;
 use knowmvg::model::params::{self, NamedParam, Stored};
 use knowmvg::model::weights::WeightFile;
 use knowmvg::train::TrainError;
@@ -13,10 +14,8 @@ use super::failed;
 use crate::grounding::file::{self, CONFIG, LANGUAGE, WEIGHTS};
 use crate::grounding::folder::fingerprint;
 
-const DECODER: &str = "knowmvg.safetensors";
-const DECODER_CONFIG: &str = "knowmvg.config.json";
 /// Files of the model that a run starts from and leaves as they are.
-const KEPT: [&str; 3] = ["dinov2-small.safetensors", "dinov2-small.config.json", "knowmvg.tokenizer.json"];
+const KEPT: [&str; 3] = [files::TOWER_WEIGHTS, files::TOWER_CONFIG, files::TOKENIZER];
 
 /// What is written.
 pub struct Finished<'a> {
@@ -52,8 +51,8 @@ pub fn export(folder: &Path, finished: &Finished) -> Result<(), TrainError> {
 
 /// The decoder's file, with other weights where they were learnt.
 fn write_decoder(folder: &Path, finished: &Finished) -> Result<(), TrainError> {
-    let (from, to) = (finished.config.model.join(DECODER), folder.join(DECODER));
-    write_json(&folder.join(DECODER_CONFIG), finished.decoder_config)?;
+    let (from, to) = (finished.config.model.join(files::WEIGHTS), folder.join(files::WEIGHTS));
+    write_json(&folder.join(files::CONFIG), finished.decoder_config)?;
     let Some(learnt) = finished.decoder else {
         fs::copy(&from, &to).map_err(|source| TrainError::Io { source, path: from })?;
         return Ok(());

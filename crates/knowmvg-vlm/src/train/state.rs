@@ -1,8 +1,7 @@
 //! What changes while training.
 
 use burn::module::Module;
-use burn::optim::grad_clipping::GradientClippingConfig;
-use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use knowmvg::decoder::Decoder;
 use knowmvg::model::GroundingModel;
 use knowmvg::train::average::WeightAverage;
@@ -38,7 +37,7 @@ pub struct Learnt<M> {
 
 impl<M: Module> Learnt<M> {
     pub fn new(module: M, stage: &StageConfig) -> Self {
-        Self { optimizer: optimizer(stage), average: WeightAverage::new(&module), best: None, module }
+        Self { optimizer: stage.optimizer(), average: WeightAverage::new(&module), best: None, module }
     }
 
     /// What is scored and shipped.
@@ -140,12 +139,4 @@ fn learned(learner: &Learner, members: &[Member], share: f64, seed: u64) -> Resu
         terms,
         share,
     })
-}
-
-fn optimizer(stage: &StageConfig) -> ModuleOptimizer {
-    AdamWConfig::new()
-        .with_weight_decay(stage.weight_decay as f32)
-        .with_epsilon(1e-8)
-        .with_grad_clipping(Some(GradientClippingConfig::Norm(stage.clip as f32)))
-        .init()
 }

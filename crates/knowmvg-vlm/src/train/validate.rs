@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use knowmvg::decoder::Decoder;
-use knowmvg::geometry::{Box2, Map, Model, Thorax};
+use knowmvg::geometry::{Box2, Model};
 use knowmvg::model::input::{Features, ImageInput, PhraseInput};
 use knowmvg::prior::frame::model_from_typical;
 use knowmvg::reader::Seen;
@@ -16,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use super::example::{Example, Named};
 use crate::Result;
 use crate::grounding::align::align;
+use crate::grounding::answer::phrase_input;
 use crate::grounding::{GroundingAdapter, Speaker, Words};
 
 /// Most phrases of a report.
@@ -66,35 +67,27 @@ impl Validator<'_> {
             return Ok(());
         }
         let embeds = self.speaker.read_phrases(self.adapter, &seen, &look, &phrases)?;
-        let read = self.ious(&example.named, features, &thorax, |i| Some(embeds[i].clone()));
-        let own = self.ious(&example.named, features, &thorax, |_| None);
+        let read = ious(&seen, &example.named, |i| Some(embeds[i].clone()));
+        let own = ious(&seen, &example.named, |_| None);
         tally.boxes += read.len();
         tally.iou += read.iter().sum::<f64>();
         tally.own_iou += own.iter().sum::<f64>();
         Ok(())
     }
+}
 
-    /// IoU of each phrase's first box with the nearest true one.
-    fn ious(
-        &self,
-        named: &[Named],
-        features: &Features,
-        thorax: &Map<Model, Thorax>,
-        embed: impl Fn(usize) -> Option<Vec<f32>>,
-    ) -> Vec<f64> {
-        let input = |(index, named): (usize, &Named)| {
-            let phrase = &named.question.phrase;
-            let prior = self.decoder.prior(phrase, &knowmvg::knowledge::link(phrase, self.decoder.knowledge));
-            PhraseInput { embed: embed(index), ..self.decoder.input(phrase, &prior, thorax, features.grid) }
-        };
-        let phrases = named.iter().enumerate().map(input).collect();
-        let image = ImageInput { features, model_from_thorax: *thorax, phrases };
-        let answers = self.decoder.answers(&[image], &mut ()).remove(0);
-        let nearest =
-            |boxes: &[Box2<Model>], found: &Box2<Model>| boxes.iter().map(|b| b.iou(found)).fold(0.0, f64::max);
-        let answered = named.iter().zip(&answers);
-        answered.map(|(named, answer)| nearest(&named.question.target.boxes, &answer.candidates[0].bounds)).collect()
-    }
+/// IoU of each phrase's first box with the nearest true one.
+fn ious(seen: &Seen, named: &[Named], embed: impl Fn(usize) -> Option<Vec<f32>>) -> Vec<f64> {
+    let input = |(index, named): (usize, &Named)| PhraseInput {
+        embed: embed(index),
+        ..phrase_input(seen, &named.question.phrase)
+    };
+    let phrases = named.iter().enumerate().map(input).collect();
+    let image = ImageInput { features: seen.features, model_from_thorax: *seen.model_from_thorax, phrases };
+    let answers = seen.decoder.answers(&[image], &mut ()).remove(0);
+    let nearest = |boxes: &[Box2<Model>], found: &Box2<Model>| boxes.iter().map(|b| b.iou(found)).fold(0.0, f64::max);
+    let answered = named.iter().zip(&answers);
+    answered.map(|(named, answer)| nearest(&named.question.target.boxes, &answer.candidates[0].bounds)).collect()
 }
 
 impl Tally {

@@ -19,6 +19,7 @@ pub mod answer;
 pub mod box_head;
 pub mod config;
 pub mod encode;
+pub mod files;
 pub mod fine_map;
 pub mod global_local;
 pub mod input;

@@ -18,6 +18,7 @@ use crate::calibration::Calibration;
 use crate::knowledge::KnowledgeBase;
 use crate::model::GroundingModel;
 use crate::model::adapters::TowerAdapters;
+use crate::model::files;
 use crate::model::params::{self, NamedParam, Stored};
 use crate::model::tokenizer::PhraseTokenizer;
 use crate::model::weights::WeightFile;
@@ -95,15 +96,32 @@ fn folder_of(output: &Path) -> PathBuf {
     output.join("checkpoint")
 }
 
-/// Saves a run: into a new folder, which then takes the old one's place.
+/// Writes a checkpoint below `output`: into a new folder, which then takes the old one's place.
 ///
 /// # Errors
-/// When a file cannot be written.
-pub fn save(output: &Path, view: View) -> Result<(), TrainError> {
+/// When `write` fails, or the folders cannot be made and renamed.
+pub fn replace(output: &Path, write: impl FnOnce(&Path) -> Result<(), TrainError>) -> Result<(), TrainError> {
     let (folder, fresh, old) = (folder_of(output), output.join("checkpoint.new"), output.join("checkpoint.old"));
     let io = |e| TrainError::io(e, &fresh);
     let _ = fs::remove_dir_all(&fresh);
     fs::create_dir_all(&fresh).map_err(io)?;
+    write(&fresh)?;
+    let _ = fs::remove_dir_all(&old);
+    let _ = fs::rename(&folder, &old);
+    fs::rename(&fresh, &folder).map_err(io)?;
+    let _ = fs::remove_dir_all(&old);
+    Ok(())
+}
+
+/// Saves a run in the place of its last checkpoint.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn save(output: &Path, view: View) -> Result<(), TrainError> {
+    replace(output, |fresh| write(fresh, view))
+}
+
+fn write(fresh: &Path, view: View) -> Result<(), TrainError> {
     params::save(&fresh.join("model.safetensors"), &params::collect(view.model), Stored::F32, BTreeMap::new())?;
     params::save(&fresh.join("average.safetensors"), view.average.params(), Stored::F32, BTreeMap::new())?;
     if let Some(best) = view.best {
@@ -114,12 +132,7 @@ pub fn save(output: &Path, view: View) -> Result<(), TrainError> {
     progress.best_score = progress.best_score.max(-1e9);
     let saved = Saved { progress, average_steps: view.average.steps(), has_best: view.best.is_some() };
     fs::write(fresh.join("progress.json"), serde_json::to_vec_pretty(&saved).expect("numbers serialize"))
-        .map_err(io)?;
-    let _ = fs::remove_dir_all(&old);
-    let _ = fs::rename(&folder, &old);
-    fs::rename(&fresh, &folder).map_err(io)?;
-    let _ = fs::remove_dir_all(&old);
-    Ok(())
+        .map_err(|e| TrainError::io(e, fresh))
 }
 
 impl Checkpoint {
@@ -233,14 +246,11 @@ pub fn export(folder: &Path, finished: &Finished) -> Result<(), TrainError> {
     metadata.insert("presence".into(), serde_json::to_string(finished.presence).expect("numbers serialize"));
     metadata.insert("knowledge_version".into(), KnowledgeBase::chest().manifest().version.clone());
     metadata.insert("recipe".into(), serde_json::to_string(&config.shareable()).expect("a configuration serializes"));
-    params::save(&folder.join("knowmvg.safetensors"), &params, Stored::F16, metadata)?;
+    params::save(&folder.join(files::WEIGHTS), &params, Stored::F16, metadata)?;
     let write = |name: &str, text: String| {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|e| TrainError::io(e, &path))
     };
-    write(
-        "knowmvg.config.json",
-        serde_json::to_string_pretty(&config.model).expect("a configuration serializes") + "\n",
-    )?;
-    write("knowmvg.tokenizer.json", tokenizer.to_json() + "\n")
+    write(files::CONFIG, serde_json::to_string_pretty(&config.model).expect("a configuration serializes") + "\n")?;
+    write(files::TOKENIZER, tokenizer.to_json() + "\n")
 }

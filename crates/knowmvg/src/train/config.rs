@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use burn::optim::grad_clipping::GradientClippingConfig;
+use burn::optim::{AdamWConfig, ModuleOptimizer};
 use serde::{Deserialize, Serialize};
 
 use super::criterion::LossWeights;
@@ -180,6 +182,15 @@ impl StageConfig {
     /// Passes that are really taken.
     pub fn taken(&self) -> usize {
         self.stop_after.unwrap_or(self.epochs).min(self.epochs)
+    }
+
+    /// AdamW with the stage's decay and clipping; the learning rate is told at each step.
+    pub fn optimizer(&self) -> ModuleOptimizer {
+        AdamWConfig::new()
+            .with_weight_decay(self.weight_decay as f32)
+            .with_epsilon(1e-8)
+            .with_grad_clipping(Some(GradientClippingConfig::Norm(self.clip as f32)))
+            .init()
     }
 
     /// Learning rate at a step.

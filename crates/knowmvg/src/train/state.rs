@@ -1,8 +1,7 @@
 //! What changes while training: weights, moments, averages, and how far the run is.
 
 use burn::module::Module;
-use burn::optim::grad_clipping::GradientClippingConfig;
-use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +10,7 @@ use super::TrainError;
 use super::average::WeightAverage;
 use super::batch::Batch;
 use super::checkpoint::{self, Checkpoint, Progress};
-use super::config::{StageConfig, TrainConfig};
+use super::config::TrainConfig;
 use super::criterion::{self, LossTerms};
 use super::run::Stage;
 use super::tower::{self, Seen, Tail, TailGradient};
@@ -32,7 +31,7 @@ impl State {
     /// At the start of a stage.
     pub(super) fn new(stage: Stage, model: GroundingModel, config: &TrainConfig) -> Self {
         let progress = Progress { stage, epoch: 0, step: 0, best_score: f64::NEG_INFINITY, since_best: 0 };
-        let optimizer = optimizer(config.stage(stage));
+        let optimizer = config.stage(stage).optimizer();
         Self { optimizer, average: WeightAverage::new(&model), best: None, model, progress }
     }
 
@@ -42,7 +41,7 @@ impl State {
         config: &TrainConfig,
     ) -> Result<Self, TrainError> {
         let model = saved.model_into(model)?;
-        let optimizer = saved.optimizer_into(optimizer(config.stage(saved.progress.stage)))?;
+        let optimizer = saved.optimizer_into(config.stage(saved.progress.stage).optimizer())?;
         Ok(Self { optimizer, average: saved.average, best: saved.best, model, progress: saved.progress })
     }
 
@@ -177,12 +176,4 @@ impl<'t> Looked<'t> {
         }
         sum.expect("a batch has images")
     }
-}
-
-pub(super) fn optimizer(stage: &StageConfig) -> ModuleOptimizer {
-    AdamWConfig::new()
-        .with_weight_decay(stage.weight_decay as f32)
-        .with_epsilon(1e-8)
-        .with_grad_clipping(Some(GradientClippingConfig::Norm(stage.clip as f32)))
-        .init()
 }
