@@ -71,6 +71,7 @@ pub fn of_language_model(table: Table, path: &Path) -> Result<VlmTrainConfig, Fa
         *target = base.join(&*target);
     }
     config.cache = config.cache.take().map(|cache| base.join(cache));
+    config.init = config.init.take().map(|init| base.join(init));
     Ok(config)
 }
 

@@ -14,7 +14,7 @@ fn recipe_of(language: &str) -> String {
         "seed = 1\ncorpus = \"corpus\"\nmodel = \"run/model\"\nlanguage = {language:?}\noutput = \"vlm\"\n\
          [reader]\nmodel_type = \"knowmvg-vlm\"\nimage_tokens_side = 2\nknowledge_tokens = true\n\
          [reader.lora]\nr = 4\nlora_alpha = 8.0\ntarget_modules = [\"q_proj\", \"down_proj\"]\n\
-         [data]\nnegatives = 2\nval_images = 1\n\
+         [data]\nnegatives = 2\nval_images = 1\nmade_up = 2\n\
          [stage]\nepochs = 3\nbatch = 2\nlearning_rate = 2e-2\nwarmup_steps = 1\nweight_decay = 0.01\nclip = 1.0\n\
          ema = 0.5\nvalidate_every = 3\npatience = 9\n"
     )
@@ -32,7 +32,11 @@ fn taught(language: &str) -> Folder {
 }
 
 fn losses(folder: &Folder) -> Vec<f64> {
-    let log = folder.read("vlm/log.jsonl");
+    losses_of(folder, "vlm")
+}
+
+fn losses_of(folder: &Folder, run: &str) -> Vec<f64> {
+    let log = folder.read(&format!("{run}/log.jsonl"));
     let rows = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     rows.map(|row| row["loss"]["language"].as_f64().unwrap()).collect()
 }
@@ -73,6 +77,7 @@ fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
     assert!(answered["answer"].is_string() && answered["grounding"]["findings"].is_array());
 
     statements_teach(&folder);
+    it_learns_on(&folder, losses[0]);
 
     // Without a language model there is nobody to answer.
     let ran = knowmvg(["ask", &image, "Is there an effusion?", "--model", &folder.at("run/model")]).ended_with(4);
@@ -135,6 +140,16 @@ fn statements_teach(folder: &Folder) {
     let more = ["--model", ran.stdout.trim(), "--out", &folder.at("ms-scores")];
     let scores = knowmvg(args.iter().chain(&more)).ended_with(0).json();
     assert_eq!(scores[0]["parts"][0]["counts"]["items"], 1);
+}
+
+/// A run from what another one learnt begins better than one from the seed.
+fn it_learns_on(folder: &Folder, first: f64) {
+    let recipe = recipe_of("qwen2_5_vl").replace("output = \"vlm\"", "output = \"vlm-on\"\ninit = \"vlm/model\"");
+    knowmvg(["train", &folder.write("on.toml", recipe.replace("epochs = 3", "epochs = 1"))]).ended_with(0);
+    assert!(losses_of(folder, "vlm-on")[0] < first);
+    let other = recipe.replace("image_tokens_side = 2", "image_tokens_side = 1");
+    let ran = knowmvg(["train", &folder.write("other.toml", other.replace("vlm-on", "vlm-other"))]).ended_with(4);
+    assert!(ran.stderr.contains("`reader`"), "{ran:?}");
 }
 
 fn first_image(folder: &Folder) -> String {

@@ -84,9 +84,27 @@ pub fn read_learnt(folder: &Path, language: &Path) -> Result<GroundingAdapter> {
     let bytes = fs::read(&path).map_err(|source| Error::Io { source, path: path.clone() })?;
     let decoder: ModelConfig =
         serde_json::from_slice(&bytes).map_err(|e| Error::Config { what: e.to_string(), path })?;
-    let weights = Learnt::open(folder, language)?;
     let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
-    weights.adapter(&config, &model, &decoder)
+    Learnt::open(folder, language)?.adapter(&config, &model, &decoder)
+}
+
+/// The same beside a language model and a decoder that are there already; `folder` needs no decoder of its own.
+///
+/// # Errors
+/// As [`load_with`], and when the sizes or switches in `folder` are not `config`.
+pub fn read_learnt_for(
+    folder: &Path,
+    language: &Path,
+    config: &GroundingConfig,
+    model: &VisionLanguageModel,
+    decoder: &ModelConfig,
+) -> Result<GroundingAdapter> {
+    let path = folder.join(CONFIG);
+    if read_config(&path)? != *config {
+        let what = "expected the sizes and switches of the recipe's `reader`, found others".to_owned();
+        return Err(Error::Config { what, path });
+    }
+    Learnt::open(folder, language)?.adapter(config, model, decoder)
 }
 
 /// The open file of what was learnt.

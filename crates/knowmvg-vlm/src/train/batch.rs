@@ -76,6 +76,13 @@ pub struct Member {
     pub phrases: Vec<PhraseInput>,
 }
 
+impl Member {
+    /// The phrases that somebody looked for, with their place among all.
+    pub fn looked_for(&self) -> impl Iterator<Item = (usize, &Named)> {
+        self.example.named.iter().enumerate().filter(|(_, named)| named.is_looked_for)
+    }
+}
+
 /// A named phrase as the decoder reads it, with the prior that its patient's boxes do not know of.
 pub fn read(named: &Named, prior: Prior, frame: &Map<Model, Thorax>, decoder: &Decoder) -> PhraseInput {
     let linked = knowledge::link(&named.question.phrase, decoder.knowledge);
@@ -85,20 +92,39 @@ pub fn read(named: &Named, prior: Prior, frame: &Map<Model, Thorax>, decoder: &D
     phrase_input(&named.question.phrase, &linked, decoder.knowledge, decoder.tokenizer, frame, on_image, decoder.config)
 }
 
-/// What the decoder reads of a batch, and the truth.
-pub fn collated(members: &[Member], decoder: &Decoder, device: &Device) -> (GroundingInput, Targets) {
+/// What the decoder reads of a batch.
+pub fn collated(members: &[Member], decoder: &Decoder, device: &Device) -> GroundingInput {
+    collated_where(members, |_| true, decoder, device)
+}
+
+/// What the decoder reads of those phrases alone that somebody looked for, and the truth.
+pub fn looked_for(members: &[Member], decoder: &Decoder, device: &Device) -> (GroundingInput, Targets) {
+    let input = collated_where(members, |named| named.is_looked_for, decoder, device);
+    let [_, longest, _] = input.prior.dims();
+    let targets = members.iter().map(|member| {
+        let known = member.looked_for().map(|(_, named)| Some(named.question.target.clone()));
+        known.chain(std::iter::repeat(None)).take(longest).collect()
+    });
+    (input, targets.collect())
+}
+
+fn collated_where(
+    members: &[Member],
+    is_wanted: impl Fn(&Named) -> bool,
+    decoder: &Decoder,
+    device: &Device,
+) -> GroundingInput {
+    let wanted = |member: &Member| {
+        let read = member.example.named.iter().zip(&member.phrases);
+        read.filter(|(named, _)| is_wanted(named)).map(|(_, phrase)| phrase.clone()).collect()
+    };
     let images: Vec<ImageInput> = members
         .iter()
         .map(|member| ImageInput {
             features: &member.features,
             model_from_thorax: member.model_from_thorax,
-            phrases: member.phrases.clone(),
+            phrases: wanted(member),
         })
         .collect();
-    let longest = images.iter().map(|image| image.phrases.len()).max().unwrap_or(0).max(1);
-    let targets = members.iter().map(|member| {
-        let known = member.example.named.iter().map(|named| Some(named.question.target.clone()));
-        known.chain(std::iter::repeat(None)).take(longest).collect()
-    });
-    (collate(&images, decoder.texts, decoder.config, decoder.patch_size, device), targets.collect())
+    collate(&images, decoder.texts, decoder.config, decoder.patch_size, device)
 }

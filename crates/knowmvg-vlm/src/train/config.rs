@@ -23,6 +23,10 @@ pub struct VlmTrainConfig {
     pub model: PathBuf,
     /// The language model: a folder of Hugging Face, or a GGUF file.
     pub language: PathBuf,
+    /// Folder with a `knowmvg-vlm.safetensors` to learn on from, of the same language model and the same `reader`; from the seed
+    /// if absent.
+    #[serde(default)]
+    pub init: Option<PathBuf>,
     /// Where checkpoints, logs and the finished model go.
     pub output: PathBuf,
     /// Where features of the image encoder are kept between runs; below `output` if absent.
@@ -83,8 +87,10 @@ pub struct VlmData {
     pub reports: f64,
     /// Share of examples that are single phrases; the rest are questions.
     pub phrases: f64,
-    /// Most phrases of one example.
+    /// Most phrases of one example that the image shows.
     pub phrases_per_image: usize,
+    /// Most statements of a composed report about findings that nobody looked for: their words alone are learnt.
+    pub made_up: usize,
     /// Share of patches whose token is blanked while training.
     pub patch_dropout: f64,
     /// Parts of a batch that are learnt from side by side, one thread each.
@@ -103,6 +109,7 @@ impl Default for VlmData {
             reports: 0.6,
             phrases: 0.2,
             phrases_per_image: 4,
+            made_up: 0,
             patch_dropout: 0.1,
             shards: 2,
             val_images: 30,
@@ -119,6 +126,7 @@ impl VlmTrainConfig {
             model: name(&self.model),
             language: name(&self.language),
             output: name(&self.output),
+            init: self.init.as_ref().map(name),
             cache: None,
             ..self.clone()
         }

@@ -12,6 +12,7 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::config::VlmData;
+use super::made_up::MadeUp;
 use super::write::composed;
 use crate::grounding::Words;
 use crate::grounding::align::align;
@@ -45,7 +46,24 @@ pub struct Named {
     pub text: String,
     /// Its meaning and where it is.
     pub question: Question,
+    /// Whether somebody looked where it is; of a statement that was made up the words alone are learnt.
+    pub is_looked_for: bool,
 }
+
+/// What is asked about: a view of an image, and what can be said of it.
+pub struct Subject<'a> {
+    /// The image.
+    pub sample: &'a Sample,
+    /// The view.
+    pub seen: &'a Seen,
+    /// Labels that the image certainly does not show.
+    pub absent: &'a [&'a str],
+    /// What a report may say beside what the image shows.
+    pub made_up: &'a MadeUp,
+}
+
+/// How much statements say about where a finding is; a choice of them is a draw.
+pub const LEVELS: [TextLevel; 4] = [TextLevel::Zone, TextLevel::Zone, TextLevel::Side, TextLevel::Class];
 
 /// What an answer says where nothing is found.
 pub const NOTHING: &str = "No finding";
@@ -60,30 +78,35 @@ impl Example {
         }
     }
 
-    /// Draws what is asked about a view; `absent` are labels that the image certainly does not show.
-    pub fn draw(sample: &Sample, seen: &Seen, absent: &[&str], data: &VlmData, rng: &mut impl Rng) -> Self {
+    /// Draws what is asked.
+    pub fn draw(subject: &Subject, data: &VlmData, rng: &mut impl Rng) -> Self {
+        let Subject { sample, absent, .. } = subject;
         let chance: f64 = rng.random();
         let is_labelled = !sample.findings.is_empty();
         let asks_phrase = chance < data.reports + data.phrases;
         match () {
-            () if chance < data.reports => Self::report(sample, seen, absent, data.phrases_per_image, rng),
-            () if asks_phrase && (is_labelled || !sample.record.phrases.is_empty()) => Self::phrase(sample, seen, rng),
-            () if is_labelled || !absent.is_empty() => Self::question(sample, seen, absent, rng),
-            () => Self::report(sample, seen, absent, data.phrases_per_image, rng),
+            () if chance < data.reports => Self::report(subject, data.phrases_per_image, rng),
+            () if asks_phrase && (is_labelled || !sample.record.phrases.is_empty()) => Self::phrase(subject, rng),
+            () if is_labelled || !absent.is_empty() => Self::question(subject, rng),
+            () => Self::report(subject, data.phrases_per_image, rng),
         }
     }
 
-    /// A report of everything that the image shows, with denials and sentences that say nothing of it; the one that was written,
-    /// where there is one.
-    pub fn report(sample: &Sample, seen: &Seen, absent: &[&str], most: usize, rng: &mut impl Rng) -> Self {
-        let levels = [TextLevel::Zone, TextLevel::Zone, TextLevel::Side, TextLevel::Class];
-        let mut named = all_named(sample, seen, *levels.choose(rng).expect("not empty"), rng);
+    /// A report of everything that the image shows and of what is made up, with denials and sentences that say nothing of it; the
+    /// one that was written, where there is one.
+    pub fn report(subject: &Subject, most: usize, rng: &mut impl Rng) -> Self {
+        let Subject { sample, seen, absent, made_up } = subject;
+        let mut named = all_named(sample, seen, *LEVELS.choose(rng).expect("not empty"), rng);
         if let Some(written) = sample.record.report.as_ref().filter(|_| !sample.record.phrases.is_empty()) {
             return Self::written(written, named);
         }
         named.shuffle(rng);
         named.truncate(most);
-        let (words, named) = composed(named, absent, rng);
+        let made_up = made_up.draw(sample, rng);
+        let absent = not_said(absent, &made_up);
+        named.extend(made_up);
+        named.shuffle(rng);
+        let (words, named) = composed(named, &absent, rng);
         let lead = named.is_empty().then(|| NOTHING.to_owned());
         Self { kind: Kind::Report, words, lead, named }
     }
@@ -95,7 +118,7 @@ impl Example {
         Self { kind: Kind::Report, words: report.to_owned(), lead: None, named }
     }
 
-    fn phrase(sample: &Sample, seen: &Seen, rng: &mut impl Rng) -> Self {
+    fn phrase(&Subject { sample, seen, .. }: &Subject, rng: &mut impl Rng) -> Self {
         let level = *[TextLevel::Class, TextLevel::Side, TextLevel::Zone].choose(rng).expect("not empty");
         let mut all = all_named(sample, seen, level, rng);
         let named = all.swap_remove(rng.random_range(0..all.len()));
@@ -103,7 +126,8 @@ impl Example {
     }
 
     /// A question about presence, side or place, in the words in which the evaluation asks.
-    fn question(sample: &Sample, seen: &Seen, absent: &[&str], rng: &mut impl Rng) -> Self {
+    fn question(subject: &Subject, rng: &mut impl Rng) -> Self {
+        let &Subject { sample, seen, absent, .. } = subject;
         let asks_absent = sample.findings.is_empty() || rng.random_bool(0.4);
         if let Some(label) = absent.choose(rng).filter(|_| asks_absent) {
             let words = format!("Is there {label}?");
@@ -111,7 +135,7 @@ impl Example {
         }
         let groups = groups(sample, TextLevel::Class);
         let Some(group) = groups.choose(rng) else {
-            return Self::report(sample, seen, absent, 1, rng);
+            return Self::report(subject, 1, rng);
         };
         let found: Vec<&FindingBox> = sample.findings.iter().filter(|b| b.finding == group.finding).collect();
         let said = seen.location(found[0].location);
@@ -142,7 +166,7 @@ fn all_named(sample: &Sample, seen: &Seen, level: TextLevel, rng: &mut impl Rng)
         let target = Target { boxes, is_unlocated: false, weight: 1.0 };
         let finding = phrase.finding.clone();
         let text = labelled.text.trim().trim_end_matches('.').to_owned();
-        Named { text, question: Question { phrase, target, finding, location } }
+        Named { text, question: Question { phrase, target, finding, location }, is_looked_for: true }
     });
     named.collect()
 }
@@ -174,19 +198,36 @@ impl Group<'_> {
         };
         let boxes = sample.findings.iter().filter(fits).map(|b| seen.bounds(&b.bounds)).collect();
         let location = seen.location(self.said);
-        let knowledge = KnowledgeBase::chest();
-        let text = compose::phrase(self.finding, self.label, location, knowledge, rng);
-        let text = text.trim_start_matches("There is ").trim_end_matches('.').to_owned();
-        Named {
-            question: Question {
-                phrase: report::query(&text, knowledge),
-                target: Target { boxes, is_unlocated: false, weight: 1.0 },
-                finding: Some(self.finding.to_owned()),
-                location,
-            },
-            text,
-        }
+        let target = Target { boxes, is_unlocated: false, weight: 1.0 };
+        Named::said(self.finding, self.label, location, target, rng)
     }
+}
+
+impl Named {
+    /// A statement of a finding that nobody looked for.
+    pub fn made_up(finding: &str, label: &str, location: Location, rng: &mut impl Rng) -> Self {
+        let nowhere = Target { boxes: vec![], is_unlocated: false, weight: 0.0 };
+        Self { is_looked_for: false, ..Self::said(finding, label, location, nowhere, rng) }
+    }
+
+    /// A finding in words.
+    fn said(finding: &str, label: &str, location: Location, target: Target, rng: &mut impl Rng) -> Self {
+        let knowledge = KnowledgeBase::chest();
+        let text = compose::phrase(finding, label, location, knowledge, rng);
+        let text = text.trim_start_matches("There is ").trim_end_matches('.').to_owned();
+        let phrase = report::query(&text, knowledge);
+        let finding = Some(finding.to_owned());
+        Self { question: Question { phrase, target, finding, location }, is_looked_for: true, text }
+    }
+}
+
+/// What can be denied beside these statements.
+fn not_said<'a>(absent: &[&'a str], statements: &[Named]) -> Vec<&'a str> {
+    let is_said = |label: &str| {
+        let denied = report::query(label, KnowledgeBase::chest()).finding;
+        statements.iter().any(|named| named.question.finding == denied)
+    };
+    absent.iter().copied().filter(|label| !is_said(label)).collect()
 }
 
 fn side(said: Location) -> String {

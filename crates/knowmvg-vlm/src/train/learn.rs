@@ -8,7 +8,7 @@ use knowmvg::model::{GroundingModel, ReadPhrases};
 use knowmvg::train::criterion::{self, LossTerms};
 use rand_chacha::ChaCha8Rng;
 
-use super::batch::{Member, Row, collated};
+use super::batch::{Member, Row, collated, looked_for};
 use super::config::VlmLossWeights;
 use crate::Result;
 use crate::grounding::{GroundingAdapter, Knowledge, Look, Slot, Speaker};
@@ -62,31 +62,50 @@ impl Learner<'_> {
     pub fn loss(&self, members: &[Member], rng: &mut ChaCha8Rng) -> Result<(Tensor<1>, Terms)> {
         let device = self.adapter.box_token.device();
         let config = self.reads.config;
-        let (mut input, targets) = collated(members, self.reads, &device);
-        let [_, phrases, _] = input.prior.dims();
+        let read = collated(members, self.reads, &device);
+        let [_, phrases, _] = read.prior.dims();
         let features: Vec<_> = members.iter().map(|member| &member.features).collect();
         let look = self.speaker.look(self.adapter, &features, config.token_width)?;
         let tokens = if self.speaker.config.knowledge_tokens { config.prompt_tokens } else { 0 };
-        let knowledge = (tokens > 0).then(|| self.adapter.knowledge(self.decoder.knowledge_tokens(&input, config)));
+        let knowledge = (tokens > 0).then(|| self.adapter.knowledge(self.decoder.knowledge_tokens(&read, config)));
         let rows = members.iter().map(|member| Row::of(&member.example, self.speaker, &look, tokens));
         let rows = rows.collect::<Result<Vec<Row>>>()?;
         let hidden = self.hidden(&rows, &look, Knowledge { tokens: knowledge, phrases: [phrases, tokens] })?;
 
         let language = self.cross_entropy(&hidden, &rows);
         let (embeds, at) = self.boxes(&hidden, &rows, phrases);
-        let own = self.decoder.read_phrases(&input).detach();
-        let imitation = imitation(&embeds, own.clone().select(0, at.clone()));
-        let [count, _] = embeds.dims();
-        let mut total = language.clone() * self.weights.language;
+        let own = self.decoder.read_phrases(&read).detach().select(0, at);
+        let imitation = imitation(&embeds, own);
+        let mut total = language.clone() * self.weights.language + imitation.clone() * self.weights.imitation;
         let mut terms = Terms { language: number(&language), imitation: number(&imitation), ..Terms::default() };
-        if count > 0 {
-            input.read = Some(scattered(embeds, at, own.dims()));
-            let output = self.decoder.forward(input, config, &mut ());
-            let (loss, decoder) = criterion::loss(&output, &targets, config.queries, &self.weights.decoder, rng);
-            total = total + imitation * self.weights.imitation + loss * self.weights.grounding;
+        if members.iter().any(|member| member.looked_for().next().is_some()) {
+            let (loss, decoder) = self.grounding(members, embeds, rng);
+            total = total + loss * self.weights.grounding;
             terms.decoder = decoder;
         }
         Ok((total, terms))
+    }
+
+    /// The decoder's loss of the phrases that somebody looked for, read as `embeds`, `[phrases of all rows, width]`.
+    fn grounding(&self, members: &[Member], embeds: Tensor<2>, rng: &mut ChaCha8Rng) -> (Tensor<1>, LossTerms) {
+        let device = embeds.device();
+        let config = self.reads.config;
+        let (mut input, targets) = looked_for(members, self.reads, &device);
+        let [rows, phrases, _] = input.prior.dims();
+        let (mut from, mut to) = (vec![], vec![]);
+        let mut first = 0;
+        for (row, member) in members.iter().enumerate() {
+            for (index, (among_all, _)) in member.looked_for().enumerate() {
+                from.push((first + among_all) as i32);
+                to.push((row * phrases + index) as i32);
+            }
+            first += member.example.named.len();
+        }
+        let places = |places: &[i32]| Tensor::<1, Int>::from_data(places, &device);
+        let known = embeds.select(0, places(&from));
+        input.read = Some(scattered(known, places(&to), [rows * phrases, config.width]));
+        let output = self.decoder.forward(input, config, &mut ());
+        criterion::loss(&output, &targets, config.queries, &self.weights.decoder, rng)
     }
 
     /// Hidden states of all places, `[rows * places, width]`, and the places of a row.

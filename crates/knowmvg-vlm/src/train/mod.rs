@@ -8,6 +8,7 @@ pub mod config;
 pub mod example;
 mod export;
 mod learn;
+mod made_up;
 mod run;
 mod state;
 mod validate;

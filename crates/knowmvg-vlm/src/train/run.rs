@@ -28,13 +28,14 @@ use sha2::{Digest, Sha256};
 
 use super::batch::{self, Member};
 use super::config::VlmTrainConfig;
-use super::example::{Example, Named};
+use super::example::{Example, Named, Subject};
 use super::learn::Terms;
+use super::made_up::MadeUp;
 use super::state::{Learnt, Progress, State};
 use super::validate::{Tally, Validator};
 use super::{checkpoint, export, failed};
 use crate::VisionLanguageModel;
-use crate::grounding::{GroundingAdapter, Speaker};
+use crate::grounding::{GroundingAdapter, Speaker, folder};
 
 /// What logs call the only stage.
 const STAGE: &str = "language";
@@ -52,6 +53,7 @@ pub struct Run {
     val: Vec<Sample>,
     labels: BTreeMap<String, String>,
     drawn: Drawn,
+    made_up: MadeUp,
 }
 
 impl Run {
@@ -88,6 +90,7 @@ impl Run {
         }
         Ok(Self {
             drawn: Drawn::of(train.iter().chain(&val)),
+            made_up: MadeUp::of(&train, config.data.made_up),
             labels: labels.known().clone(),
             speaker: Speaker { model: model.frozen(), config: config.reader.clone() },
             config,
@@ -107,7 +110,7 @@ impl Run {
     pub fn run(mut self, resume: bool, observer: &mut dyn Observer) -> Result<PathBuf, TrainError> {
         self.fill_cache(observer)?;
         self.find_thoraxes(observer)?;
-        let mut state = self.first_state();
+        let mut state = self.first_state()?;
         if resume {
             state = checkpoint::resume(&self.config.output, state)?;
         }
@@ -136,7 +139,7 @@ impl Run {
         self.export(&state)
     }
 
-    fn first_state(&self) -> State {
+    fn first_state(&self) -> Result<State, TrainError> {
         let device = Device::flex().autodiff();
         let own = self.grounder.decoder();
         let (adapter, decoder) = params::build(|| {
@@ -145,13 +148,21 @@ impl Run {
             let decoder = GroundingModel::init(&self.decoder, own.patch_size, &device);
             (with_stable_ids(adapter), with_stable_ids(decoder))
         });
+        let adapter = match &self.config.init {
+            Some(folder) => {
+                let Speaker { model, config } = &self.speaker;
+                let learnt = folder::read_learnt_for(folder, &self.config.language, config, model, &self.decoder);
+                WeightAverage::new(&learnt.map_err(failed)?).applied_to(adapter)
+            }
+            None => adapter,
+        };
         let decoder = WeightAverage::new(own.model).applied_to(decoder);
         let decoder = if self.config.decoder_rate > 0.0 { decoder } else { decoder.no_grad() };
-        State {
+        Ok(State {
             adapter: Learnt::new(adapter, &self.config.stage),
             decoder: Learnt::new(decoder, &self.config.stage),
             progress: Progress::default(),
-        }
+        })
     }
 
     fn fill_cache(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
@@ -226,7 +237,8 @@ impl Run {
         let stored = sample.model_from_thorax.unwrap_or_else(model_from_typical);
         let frame = seen.thorax(&stored);
         let absent = self.drawn.absent(sample, rng);
-        let example = Example::draw(sample, &seen, &absent, &self.config.data, rng);
+        let subject = Subject { sample, seen: &seen, absent: &absent, made_up: &self.made_up };
+        let example = Example::draw(&subject, &self.config.data, rng);
         let decoder = Decoder { config: &self.decoder, ..self.grounder.decoder() };
         let asker = self.asker(priors);
         let patient = sample.record.patient_key();
@@ -265,6 +277,7 @@ impl Run {
             adapter: &adapter,
             decoder: &decoder,
             drawn: &self.drawn,
+            made_up: &self.made_up,
             seed: self.config.seed,
         };
         let mut tally = Tally::default();

@@ -12,8 +12,10 @@ use knowmvg::train::dataset::Sample;
 use knowmvg::train::drawn::Drawn;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
 
-use super::example::{Example, Named};
+use super::example::{Example, Named, Subject};
+use super::made_up::MadeUp;
 use crate::Result;
 use crate::grounding::align::align;
 use crate::grounding::answer::phrase_input;
@@ -39,6 +41,7 @@ pub struct Validator<'a> {
     pub adapter: &'a GroundingAdapter,
     pub decoder: &'a Decoder<'a>,
     pub drawn: &'a Drawn,
+    pub made_up: &'a MadeUp,
     pub seed: u64,
 }
 
@@ -49,9 +52,11 @@ impl Validator<'_> {
     /// When the image or the words do not fit the language model.
     pub fn score(&self, sample: &Sample, features: &Features, tally: &mut Tally) -> Result<()> {
         let thorax = sample.model_from_thorax.unwrap_or_else(model_from_typical);
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut rng = ChaCha8Rng::from_seed(Sha256::digest(format!("{} val {}", self.seed, sample.record.id)).into());
         let absent = self.drawn.absent(sample, &mut rng);
-        let example = Example::report(sample, &sample.seen(0, features.side), &absent, PHRASES, &mut rng);
+        let stored = sample.seen(0, features.side);
+        let subject = Subject { sample, seen: &stored, absent: &absent, made_up: self.made_up };
+        let example = Example::report(&subject, PHRASES, &mut rng);
         let seen = Seen { features, model_from_thorax: &thorax, decoder: self.decoder };
         let look = self.speaker.look(self.adapter, &[features], self.decoder.config.token_width)?;
         let answered = self.speaker.answer(self.adapter, &seen, &look, Words::Report(&example.words))?;
@@ -62,13 +67,14 @@ impl Validator<'_> {
         tally.wanted += example.named.len();
         tally.named += answered.named.len();
         tally.found += wanted.iter().filter(|span| named.contains(span)).count();
-        let phrases: Vec<Phrase> = example.named.iter().map(|named| named.question.phrase.clone()).collect();
+        let looked_for: Vec<&Named> = example.named.iter().filter(|named| named.is_looked_for).collect();
+        let phrases: Vec<Phrase> = looked_for.iter().map(|named| named.question.phrase.clone()).collect();
         if phrases.is_empty() {
             return Ok(());
         }
         let embeds = self.speaker.read_phrases(self.adapter, &seen, &look, &phrases)?;
-        let read = ious(&seen, &example.named, |i| Some(embeds[i].clone()));
-        let own = ious(&seen, &example.named, |_| None);
+        let read = ious(&seen, &looked_for, |i| Some(embeds[i].clone()));
+        let own = ious(&seen, &looked_for, |_| None);
         tally.boxes += read.len();
         tally.iou += read.iter().sum::<f64>();
         tally.own_iou += own.iter().sum::<f64>();
@@ -77,8 +83,8 @@ impl Validator<'_> {
 }
 
 /// IoU of each phrase's first box with the nearest true one.
-fn ious(seen: &Seen, named: &[Named], embed: impl Fn(usize) -> Option<Vec<f32>>) -> Vec<f64> {
-    let input = |(index, named): (usize, &Named)| PhraseInput {
+fn ious(seen: &Seen, named: &[&Named], embed: impl Fn(usize) -> Option<Vec<f32>>) -> Vec<f64> {
+    let input = |(index, named): (usize, &&Named)| PhraseInput {
         embed: embed(index),
         ..phrase_input(seen, &named.question.phrase)
     };

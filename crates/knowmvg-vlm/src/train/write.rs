@@ -10,11 +10,10 @@ use super::example::Named;
 pub fn composed(named: Vec<Named>, absent: &[&str], rng: &mut impl Rng) -> (String, Vec<Named>) {
     let mut sentences: Vec<(String, Vec<Named>)> = vec![];
     let mut rest = named.into_iter().peekable();
-    while let Some(first) = rest.next() {
-        match rest.next_if(|_| rng.random_bool(0.25)) {
-            Some(second) => sentences.push((both(&first.text, &second.text, rng), vec![first, second])),
-            None => sentences.push((affirmed(&first.text, rng), vec![first])),
-        }
+    while rest.peek().is_some() {
+        let count = [1, 1, 1, 1, 1, 2, 2, 3][rng.random_range(0..8)];
+        let together: Vec<Named> = rest.by_ref().take(count).collect();
+        sentences.push((affirmed_together(&together, rng), together));
     }
     let most_denied = rng.random_range(0..6);
     let denied: Vec<&str> = absent.choose_multiple(rng, most_denied).copied().collect();
@@ -120,11 +119,30 @@ fn affirmed(phrase: &str, rng: &mut impl Rng) -> String {
     }
 }
 
+fn affirmed_together(named: &[Named], rng: &mut impl Rng) -> String {
+    let texts: Vec<&str> = named.iter().map(|named| named.text.as_str()).collect();
+    match texts[..] {
+        [only] => affirmed(only, rng),
+        [first, second] => both(first, second, rng),
+        _ => listed(&texts, rng),
+    }
+}
+
 fn both(first: &str, second: &str, rng: &mut impl Rng) -> String {
     match rng.random_range(0..3) {
         0 => format!("There is {first} and {second}."),
         1 => format!("{}, with {second}.", capitalised(first)),
         _ => format!("{} and {second} are seen.", capitalised(first)),
+    }
+}
+
+fn listed(texts: &[&str], rng: &mut impl Rng) -> String {
+    let [firsts @ .., last] = texts else { return String::new() };
+    let firsts = firsts.join(", ");
+    match rng.random_range(0..3) {
+        0 => format!("There are {firsts} and {last}."),
+        1 => format!("Findings: {firsts}, {last}."),
+        _ => format!("{}, and {last}.", capitalised(&firsts)),
     }
 }
 
@@ -164,7 +182,8 @@ mod tests {
         let phrase = report::query(text, KnowledgeBase::chest());
         let target = Target { boxes: vec![], is_unlocated: false, weight: 1.0 };
         let location = Location { side: None, zone: None };
-        Named { text: text.into(), question: Question { phrase, target, finding: None, location } }
+        let question = Question { phrase, target, finding: None, location };
+        Named { text: text.into(), question, is_looked_for: true }
     }
 
     #[test]
