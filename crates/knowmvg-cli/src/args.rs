@@ -10,6 +10,7 @@ use knowmvg_serve::{Config, Limits};
 
 use crate::deidentify::{DeidentifyArgs, GroundDeidentifyArgs};
 use crate::eval::{EvalArgs, SplitArg};
+use crate::model_folder::{DeviceArg, ModelArgs};
 
 /// What `--version` prints after the name.
 const VERSION: &str =
@@ -104,8 +105,8 @@ pub struct AskArgs {
     /// Write a picture of the boxes as PNG
     #[arg(long, value_name = "PNG")]
     pub overlay: Option<PathBuf>,
-    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 /// `knowmvg vlm`
@@ -231,8 +232,8 @@ pub struct GroundArgs {
     pub batch: Option<PathBuf>,
     #[command(flatten)]
     pub deidentify: GroundDeidentifyArgs,
-    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 /// Versions of FHIR.
@@ -349,8 +350,8 @@ pub struct ServeArgs {
     /// Open connections
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub connections: usize,
-    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 const LISTEN_HELP: &str = "\
@@ -386,8 +387,8 @@ pub struct ListenArgs {
     /// Print JSON, with --check, --status or --retry
     #[arg(long)]
     pub json: bool,
-    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 /// `knowmvg knowledge`
@@ -413,8 +414,8 @@ pub struct InfoArgs {
     /// Timed calls of the benchmark, after two others
     #[arg(long, value_name = "N", default_value_t = 10, requires = "bench", value_parser = value_parser!(u32).range(1..))]
     pub repeats: u32,
-    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 /// What to time.
@@ -440,6 +441,8 @@ pub struct TrainArgs {
     /// Use another seed than the recipe's
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    #[command(flatten)]
+    pub device: DeviceArg,
 }
 
 /// `knowmvg ablate`
@@ -458,6 +461,8 @@ pub struct AblateArgs {
     /// Train nothing; make the tables from the runs that are finished
     #[arg(long)]
     pub table_only: bool,
+    #[command(flatten)]
+    pub device: DeviceArg,
     /// Print the table as JSON
     #[arg(long)]
     pub json: bool,

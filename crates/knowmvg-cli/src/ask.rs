@@ -19,7 +19,7 @@ struct Answered {
 pub fn run(args: &AskArgs) -> Result<(), Failure> {
     let bytes = files::image_bytes(&args.image)?;
     let image = files::image_in(&bytes, &args.image)?;
-    let (folder, grounder) = model_folder::load(args.model.as_deref())?;
+    let (folder, grounder) = model_folder::load(&args.model)?;
     if grounder.reader().is_none() {
         let problem = "expected a model with a language model, found one without";
         let fix = "put one together with `knowmvg vlm assemble`, and name its folder with --model";

@@ -51,7 +51,7 @@ struct TowerTimes {
 
 /// Times the image encoder alone.
 pub fn tower(args: &InfoArgs) -> Result<(), Failure> {
-    let folder = model_folder::locate(args.model.as_deref())?;
+    let folder = model_folder::locate(args.model.folder.as_deref())?;
     let tower = load_tower(&folder.join(files::TOWER_WEIGHTS))?;
     let grey: Vec<f32> = synthetic_image(TOWER_SIDE).into_iter().map(|v| f32::from(v) / 255.0).collect();
     let side = TOWER_SIDE as u32;
@@ -117,7 +117,7 @@ struct GroundTimes {
 /// Times image, first phrase and further phrases.
 pub fn ground(args: &InfoArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    let (_, grounder) = model_folder::load(args.model.as_deref())?;
+    let (_, grounder) = model_folder::load(&args.model)?;
     let load_ms = milliseconds_since(started);
     let image = made_up_radiograph()?;
     let (mut image_ms, mut first_phrase_ms, mut further_phrase_ms) = (Vec::new(), Vec::new(), Vec::new());

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::args::{Bench, InfoArgs};
 use crate::failure::{Exit, Failure};
+use crate::model_folder::ModelArgs;
 use crate::{bench, machine, model_folder, output};
 
 /// What is installed.
@@ -59,13 +60,13 @@ pub fn run(args: &InfoArgs) -> Result<(), Failure> {
         Some(Bench::Tower) => bench::tower(args),
         Some(Bench::Ground) => bench::ground(args),
         None => {
-            let info = gather(args.model.as_deref())?;
+            let info = gather(&args.model)?;
             if args.json { output::print_json(&info) } else { output::print(&table(&info)) }
         }
     }
 }
 
-fn gather(model: Option<&Path>) -> Result<Info, Failure> {
+fn gather(model: &ModelArgs) -> Result<Info, Failure> {
     let started = std::time::Instant::now();
     let (folder, grounder) = model_folder::load(model)?;
     let load_ms = started.elapsed().as_secs_f64() * 1e3;

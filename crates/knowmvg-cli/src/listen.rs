@@ -26,7 +26,8 @@ pub fn run(args: &ListenArgs) -> Result<(), Failure> {
     if args.check {
         return check(&listener, args);
     }
-    let (_, grounder) = model_folder::load(args.model.as_deref().or(config.model.as_deref()))?;
+    let (_, grounder) =
+        model_folder::load_from(args.model.folder.as_deref().or(config.model.as_deref()), &args.model.device)?;
     for (what, address) in [("dicom", listener.dicom_address()), ("hl7", listener.hl7_address())] {
         if let Some(address) = address {
             output::print(&format!("{what} {address}\n"))?;

@@ -3,8 +3,11 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+use knowmvg::compute::{self, Device};
 use knowmvg::grounder::Grounder;
 
+use crate::args::MODEL_HELP;
 use crate::failure::{Exit, Failure};
 
 /// The file that makes a folder a model folder.
@@ -12,10 +15,45 @@ pub use knowmvg::model::files::CONFIG as MARKER;
 /// Name of a model folder that is found without being named.
 const NAME: &str = "models";
 
+/// Which model, and where it computes.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    #[arg(id = "model", long = "model", value_name = "DIR", help = MODEL_HELP)]
+    pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArg,
+}
+
+/// Where a model computes.
+#[derive(Debug, Clone, Args)]
+pub struct DeviceArg {
+    /// Where decoder and language model compute: cpu, or vulkan, metal, cuda or rocm in a program that was built for it, with a
+    /// number as in cuda:1 for another than the first
+    #[arg(id = "device", long = "device", value_name = "DEVICE", default_value = "cpu")]
+    name: String,
+}
+
+impl DeviceArg {
+    /// The device of that name.
+    pub fn find(&self) -> Result<Device, Failure> {
+        compute::device(&self.name).map_err(|e| {
+            let kinds: Vec<&str> = compute::kinds().collect();
+            Failure::new(Exit::Usage, e.to_string())
+                .fix(format!("name another with --device; this program has: {}", kinds.join(", ")))
+        })
+    }
+}
+
 /// Finds and loads the model.
-pub fn load(given: Option<&Path>) -> Result<(PathBuf, Grounder), Failure> {
+pub fn load(args: &ModelArgs) -> Result<(PathBuf, Grounder), Failure> {
+    load_from(args.folder.as_deref(), &args.device)
+}
+
+/// Finds and loads the model, from a folder that is named in another way.
+pub fn load_from(given: Option<&Path>, device: &DeviceArg) -> Result<(PathBuf, Grounder), Failure> {
+    let device = device.find()?;
     let folder = find(given, &Places::of_this_process())?;
-    let grounder = knowmvg_vlm::grounding::load(&folder).map_err(|e| broken(&folder, e))?;
+    let grounder = knowmvg_vlm::grounding::load(&folder, &device).map_err(|e| broken(&folder, e))?;
     Ok((folder, grounder))
 }
 

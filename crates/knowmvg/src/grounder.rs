@@ -93,11 +93,19 @@ pub struct Grounder {
 }
 
 impl Grounder {
-    /// Loads a model folder.
+    /// Loads a model folder, to compute on the CPU.
     ///
     /// # Errors
     /// When a file is missing, malformed or does not fit the others.
     pub fn load(folder: &Path) -> Result<Self, GrounderError> {
+        Self::load_on(folder, &Device::flex())
+    }
+
+    /// Loads a model folder whose decoder computes on a device; the image encoder computes on the CPU.
+    ///
+    /// # Errors
+    /// As [`Grounder::load`].
+    pub fn load_on(folder: &Path, device: &Device) -> Result<Self, GrounderError> {
         let tower_path = folder.join(files::TOWER_WEIGHTS);
         let weights = |path: &Path| {
             let path = path.to_owned();
@@ -124,12 +132,11 @@ impl Grounder {
         }
         let index =
             |name: &str| metadata.get(name).cloned().ok_or_else(|| format("expected the metadata of a finished model"));
-        let device = Device::flex();
         let mut loader = file.loader().map_err(weights(&path))?;
         let patch_size = tower.config().patch_size;
         let (model, adapters) = params::build(|| {
-            let adapters = config.adapters.map(|c| TowerAdapters::init(&c, tower.config(), &device).load(&mut loader));
-            (params::load(GroundingModel::init(&config, patch_size, &device), "decoder.", &mut loader), adapters)
+            let adapters = config.adapters.map(|c| TowerAdapters::init(&c, tower.config(), device).load(&mut loader));
+            (params::load(GroundingModel::init(&config, patch_size, device), "decoder.", &mut loader), adapters)
         });
         let priors =
             PriorTable::load(&mut loader, "findings.", &index("findings.prior.index")?).map_err(weights(&path))?;
@@ -159,7 +166,7 @@ impl Grounder {
             calibration,
             presence,
             knowledge,
-            device,
+            device: device.clone(),
             sha256,
             reader: None,
         })
@@ -187,6 +194,11 @@ impl Grounder {
             sha256,
             knowledge: self.knowledge.manifest().version.clone(),
         }
+    }
+
+    /// Where the decoder computes.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The image encoder, with the decoder's adapters in its weights if it has any.

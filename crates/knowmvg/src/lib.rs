@@ -27,6 +27,7 @@ pub mod grounding;
 // The pipeline, in order.
 pub mod ask;
 pub mod calibration;
+pub mod compute;
 pub mod decoder;
 pub mod grounder;
 pub mod image;

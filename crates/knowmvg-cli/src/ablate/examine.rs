@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use knowmvg::compute::Device;
 use knowmvg::grounder::Grounder;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::model::input::Features;
@@ -62,9 +63,9 @@ fn file(folder: &Path, what: &str, split: Split) -> PathBuf {
 }
 
 /// Scores the model of a run on the open tier of a split.
-pub fn examine(config: &TrainConfig, split: Split) -> Result<(), Failure> {
+pub fn examine(config: &TrainConfig, split: Split, device: &Device) -> Result<(), Failure> {
     let model = config.output.join("model");
-    let grounder = Grounder::load(&model).map_err(|e| model_folder::broken(&model, e))?;
+    let grounder = Grounder::load_on(&model, device).map_err(|e| model_folder::broken(&model, e))?;
     let decoder = grounder.decoder();
     let examined = Examined::open(config, &grounder, split)?;
     let asked: Vec<&Sample> = examined.samples.iter().collect();

@@ -6,6 +6,7 @@ mod table;
 
 use std::collections::BTreeMap;
 
+use knowmvg::compute::Device;
 use knowmvg::train::TrainError;
 use knowmvg::train::corpus::Split;
 use knowmvg::train::run::Run;
@@ -21,6 +22,7 @@ use table::{Arm, Tables};
 pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let grid = Grid::open(&args.grid)?;
     let runs = grid.runs()?;
+    let device = args.device.find()?;
     files::create_folder(&grid.output)?;
     let split = Split::from(args.split);
     let mut arms: BTreeMap<String, Arm> = BTreeMap::new();
@@ -32,8 +34,8 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
                 continue;
             }
             eprintln!("run {} of {}: {}, seed {}", index + 1, runs.len(), run.arm, run.seed);
-            train_one(run)?;
-            examine::examine(&run.config, split)?;
+            train_one(run, &device)?;
+            examine::examine(&run.config, split, &device)?;
         }
         let arm = arms.entry(run.arm.clone()).or_default();
         arm.scored.push(examine::scored(folder, split)?);
@@ -47,14 +49,14 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
 }
 
 /// Trains one run, from its checkpoint if it has one.
-fn train_one(run: &ArmRun) -> Result<(), Failure> {
+fn train_one(run: &ArmRun, device: &Device) -> Result<(), Failure> {
     let folder = &run.config.output;
     if folder.join("model").join(model_folder::MARKER).exists() {
         return Ok(());
     }
     files::create_folder(folder)?;
     let mut journal = Journal::open(folder)?;
-    let finished = Run::prepare(run.config.clone()).and_then(|r| r.run(true, &mut journal));
+    let finished = Run::prepare_on(run.config.clone(), device).and_then(|r| r.run(true, &mut journal));
     let stopped = |e: TrainError| {
         Failure::about(Exit::Work, "the training stopped", folder, e).fix("the same command goes on where it stopped")
     };

@@ -8,8 +8,8 @@ use knowmvg::train::corpus::{Split, Tier};
 use knowmvg_eval::Task;
 use knowmvg_eval::noise::Corruption;
 
-use crate::args::MODEL_HELP;
 use crate::failure::{Exit, Failure};
+use crate::model_folder::{DeviceArg, ModelArgs};
 
 /// `knowmvg eval`
 #[derive(Debug, clap::Args)]
@@ -77,8 +77,8 @@ pub struct EvalArgs {
     /// Seed of everything drawn: questions, partners, resampling
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    #[arg(long, value_name = "DIR", help = MODEL_HELP)]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 fn corruption(name: &str) -> Result<Corruption, String> {
@@ -155,6 +155,8 @@ pub struct MrgArgs {
     /// Folder of the model that looks [default: the shipped one]
     #[arg(long, value_name = "DIR", requires = "corpus")]
     pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArg,
     /// Write items.jsonl and predictions/ into a folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -38,7 +38,7 @@ pub struct Measured {
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let (folder, level) = (args.corpus()?, args.level()?);
     let corpus = files::open_corpus(folder)?;
-    let (_, grounder) = model_folder::load(args.model.as_deref())?;
+    let (_, grounder) = model_folder::load(&args.model)?;
     if grounder.reader().is_some() {
         let what = "expected a model that reads phrases by itself, found one with a language model before it";
         return Err(Failure::new(Exit::Usage, what).fix("name a --task, with --out"));

@@ -39,7 +39,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         seed: args.seed,
     };
     let corpus = files::open_corpus(folder)?;
-    let (_, grounder) = model_folder::load(args.model.as_deref())?;
+    let (_, grounder) = model_folder::load(&args.model)?;
     let (asked, items, known) = gather(args, &corpus, &grounder, &asking)?;
     let info = grounder.info();
     let settings = Settings {

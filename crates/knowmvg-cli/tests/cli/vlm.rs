@@ -78,6 +78,7 @@ fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
 
     statements_teach(&folder);
     it_learns_on(&folder, losses[0]);
+    it_learns_alike_on_threads_and_in_rounds(&folder);
 
     // Without a language model there is nobody to answer.
     let ran = knowmvg(["ask", &image, "Is there an effusion?", "--model", &folder.at("run/model")]).ended_with(4);
@@ -150,6 +151,24 @@ fn it_learns_on(folder: &Folder, first: f64) {
     let other = recipe.replace("image_tokens_side = 2", "image_tokens_side = 1");
     let ran = knowmvg(["train", &folder.write("other.toml", other.replace("vlm-on", "vlm-other"))]).ended_with(4);
     assert!(ran.stderr.contains("`reader`"), "{ran:?}");
+}
+
+/// Where and in how many rounds the parts of a batch are learnt from changes nothing; nor does forgetting on the way.
+fn it_learns_alike_on_threads_and_in_rounds(folder: &Folder) {
+    let learnt = |name: &str, data: &str, top: &str| {
+        let recipe = recipe_of("llama.gguf").replace("output = \"vlm\"", &format!("output = {name:?}\n{top}"));
+        let recipe = recipe.replace("epochs = 3", "epochs = 1").replace("[data]\n", &format!("[data]\n{data}\n"));
+        knowmvg(["train", &folder.write(&format!("{name}.toml"), recipe)]).ended_with(0);
+        let file = fs::read(folder.at(&format!("{name}/model/knowmvg-vlm.safetensors"))).unwrap();
+        // The header names the recipe; the numbers come after it.
+        let header = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+        (losses_of(folder, name)[0], file[header..].to_vec())
+    };
+    let (loss, side_by_side) = learnt("threads", "micro_batch = 1\nshards = 2", "");
+    let (_, in_rounds) = learnt("rounds", "micro_batch = 1\nshards = 1", "");
+    assert!(side_by_side == in_rounds);
+    let (again, _) = learnt("forgetful", "micro_batch = 1\nshards = 2", "gradient_checkpointing = true");
+    assert!((again - loss).abs() < 1e-4 * loss, "{again} {loss}");
 }
 
 fn first_image(folder: &Folder) -> String {

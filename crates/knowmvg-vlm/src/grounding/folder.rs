@@ -22,12 +22,13 @@ use crate::{Error, Result, VisionLanguageModel};
 /// Names of the language model in a model folder: a GGUF file, or a folder of Hugging Face.
 const LANGUAGES: [&str; 2] = ["language.gguf", "language"];
 
-/// Loads a model folder, with the language model that reads for it if there is one.
+/// Loads a model folder, with the language model that reads for it if there is one; both compute on `device`, the image encoder on
+/// the CPU.
 ///
 /// # Errors
 /// When a file is missing, malformed or does not fit the others.
-pub fn load(folder: &Path) -> Result<Grounder, LoadError> {
-    let grounder = Grounder::load(folder)?;
+pub fn load(folder: &Path, device: &Device) -> Result<Grounder, LoadError> {
+    let grounder = Grounder::load_on(folder, device)?;
     if !folder.join(CONFIG).is_file() {
         return Ok(grounder);
     }
@@ -67,8 +68,13 @@ pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<G
     let grid = grounder.config().image_side / grounder.tower().config().patch_size;
     config.check(grid).map_err(|what| Error::Config { what, path: folder.join(CONFIG) })?;
     let weights = Learnt::open(folder, language)?;
-    let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
-    let adapter = weights.adapter(&config, &model, grounder.config())?;
+    let device = grounder.device();
+    // Products with weights as they are stored are written for the CPU.
+    let model = match *device == Device::flex() {
+        true => VisionLanguageModel::load_with(language, &LoadOptions::default())?,
+        false => VisionLanguageModel::load_on(language, device)?,
+    };
+    let adapter = weights.adapter(&config, &model, grounder.config(), device)?;
     let sha256 = hex(&Sha256::digest(format!("{} {}", weights.language, weights.file.sha256())));
     let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256);
     Ok(grounder.with_reader(Box::new(reader)))
@@ -85,7 +91,7 @@ pub fn read_learnt(folder: &Path, language: &Path) -> Result<GroundingAdapter> {
     let decoder: ModelConfig =
         serde_json::from_slice(&bytes).map_err(|e| Error::Config { what: e.to_string(), path })?;
     let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
-    Learnt::open(folder, language)?.adapter(&config, &model, &decoder)
+    Learnt::open(folder, language)?.adapter(&config, &model, &decoder, &Device::flex())
 }
 
 /// The same beside a language model and a decoder that are there already; `folder` needs no decoder of its own.
@@ -104,7 +110,8 @@ pub fn read_learnt_for(
         let what = "expected the sizes and switches of the recipe's `reader`, found others".to_owned();
         return Err(Error::Config { what, path });
     }
-    Learnt::open(folder, language)?.adapter(config, model, decoder)
+    // Read on the CPU: whoever asks puts it where it learns.
+    Learnt::open(folder, language)?.adapter(config, model, decoder, &Device::flex())
 }
 
 /// The open file of what was learnt.
@@ -132,8 +139,9 @@ impl Learnt {
         config: &GroundingConfig,
         model: &VisionLanguageModel,
         decoder: &ModelConfig,
+        device: &Device,
     ) -> Result<GroundingAdapter> {
-        let fresh = params::build(|| GroundingAdapter::init(config, model, decoder, &Device::flex()));
+        let fresh = params::build(|| GroundingAdapter::init(config, model, decoder, device));
         file::load(&self.file, fresh).map_err(|source| Error::Weights { source, path: self.path.clone() })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use knowmvg::model::config::Switches;
 use knowmvg::train::config::StageConfig;
 use knowmvg::train::corpus::Tier;
@@ -41,6 +42,9 @@ pub struct VlmTrainConfig {
     /// Learning rate of the decoder over that of the rest; at 0 it stays as it is.
     #[serde(default)]
     pub decoder_rate: f64,
+    /// Forgets what is cheap to compute again and computes it again on the way back: less memory, more time.
+    #[serde(default)]
+    pub gradient_checkpointing: bool,
     /// Weights of the loss.
     #[serde(default)]
     pub loss: VlmLossWeights,
@@ -95,6 +99,9 @@ pub struct VlmData {
     pub patch_dropout: f64,
     /// Parts of a batch that are learnt from side by side, one thread each.
     pub shards: usize,
+    /// Most images of a part: a batch of more than `shards * micro_batch` is learnt from in rounds, whose gradients are added up, so
+    /// that a large batch fits into little memory. No limit if absent.
+    pub micro_batch: Option<usize>,
     /// Images of `val` that are scored after an epoch, spread over the split.
     pub val_images: usize,
 }
@@ -112,12 +119,19 @@ impl Default for VlmData {
             made_up: 0,
             patch_dropout: 0.1,
             shards: 2,
+            micro_batch: None,
             val_images: 30,
         }
     }
 }
 
 impl VlmTrainConfig {
+    /// The device with a graph for gradients.
+    pub fn learning_device(&self, device: &Device) -> Device {
+        let device = device.clone().autodiff();
+        if self.gradient_checkpointing { device.gradient_checkpointing() } else { device }
+    }
+
     /// The recipe without the paths of one machine, to be kept in the weights.
     pub fn shareable(&self) -> Self {
         let name = |path: &PathBuf| path.file_name().map(PathBuf::from).unwrap_or_default();

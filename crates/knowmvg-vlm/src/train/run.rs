@@ -43,6 +43,8 @@ const STAGE: &str = "language";
 /// A run's fixed parts.
 pub struct Run {
     config: VlmTrainConfig,
+    /// With a graph for gradients.
+    device: Device,
     grounder: Grounder,
     /// Sizes and switches of the decoder; the switches may be another arm's.
     decoder: ModelConfig,
@@ -57,18 +59,20 @@ pub struct Run {
 }
 
 impl Run {
-    /// Reads the corpus, the decoder and the language model; no step is taken yet.
+    /// Reads the corpus, the decoder and the language model; no step is taken yet. All but the image encoder will compute on
+    /// `device`.
     ///
     /// # Errors
     /// When a file is missing or malformed, or a label is unknown.
-    pub fn prepare(config: VlmTrainConfig) -> Result<Self, TrainError> {
+    pub fn prepare(config: VlmTrainConfig, device: &Device) -> Result<Self, TrainError> {
         fs::create_dir_all(&config.output).map_err(|source| TrainError::Io { source, path: config.output.clone() })?;
-        let grounder = Grounder::load(&config.model).map_err(failed)?;
+        let grounder = Grounder::load_on(&config.model, device).map_err(failed)?;
         let mut decoder = grounder.config().clone();
         decoder.switches = config.switches.unwrap_or(decoder.switches);
         let side = decoder.image_side;
         config.reader.check(side / grounder.tower().config().patch_size).map_err(TrainError::Config)?;
-        let model = VisionLanguageModel::load_on(&config.language, &Device::flex().autodiff()).map_err(failed)?;
+        let device = config.learning_device(device);
+        let model = VisionLanguageModel::load_on(&config.language, &device).map_err(failed)?;
         let root = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
         let cache = FeatureCache::new(&root, grounder.tower(), grounder.tower_sha256(), side);
         let corpus = Corpus::open(&config.corpus)?;
@@ -94,6 +98,7 @@ impl Run {
             labels: labels.known().clone(),
             speaker: Speaker { model: model.frozen(), config: config.reader.clone() },
             config,
+            device,
             grounder,
             decoder,
             corpus,
@@ -140,7 +145,7 @@ impl Run {
     }
 
     fn first_state(&self) -> Result<State, TrainError> {
-        let device = Device::flex().autodiff();
+        let device = self.device.clone();
         let own = self.grounder.decoder();
         let (adapter, decoder) = params::build(|| {
             device.seed(self.config.seed);
@@ -213,7 +218,8 @@ impl Run {
         let mut rng = self.rng(&format!("{epoch} {index}"));
         let members = members.iter().map(|(sample, view)| self.member(&self.train[*sample], *view, priors, &mut rng));
         let members = members.collect::<Result<Vec<Member>, TrainError>>()?;
-        let size = members.len().div_ceil(self.config.data.shards.max(1));
+        let even = members.len().div_ceil(self.config.data.shards.max(1));
+        let size = self.config.data.micro_batch.map_or(even, |most| even.min(most.max(1)));
         let mut shards: Vec<Vec<Member>> = vec![];
         for member in members {
             match shards.last_mut() {

@@ -88,22 +88,28 @@ impl State {
         let step = self.progress.step;
         let all: usize = shards.iter().map(Vec::len).sum();
         let (adapter, decoder) = (&self.adapter.module, &self.decoder.module);
-        let learnt: Vec<Result<Learned>> = std::thread::scope(|scope| {
-            let mut threads = vec![];
-            for (index, members) in shards.iter().enumerate() {
-                let share = members.len() as f64 / all as f64;
-                let seed = config.seed ^ ((step as u64) << 20) ^ ((index as u64) << 56);
-                threads.push(scope.spawn(move || {
-                    // A fork has a graph of its own: backward passes of two threads must not meet in shared parameters.
-                    let device = adapter.box_token.device();
-                    let (adapter, decoder) = (adapter.clone().fork(&device), decoder.clone().fork(&device));
-                    let learner =
-                        Learner { speaker, adapter: &adapter, decoder: &decoder, reads, weights: &config.loss };
-                    learned(&learner, members, share, seed)
-                }));
-            }
-            threads.into_iter().map(|thread| thread.join().expect("a shard does not panic")).collect()
-        });
+        // Learns from one part on a thread of its own.
+        let learn = |index: usize, members: &[Member]| {
+            let share = members.len() as f64 / all as f64;
+            let seed = config.seed ^ ((step as u64) << 20) ^ ((index as u64) << 56);
+            // A fork has a graph of its own: backward passes of two threads must not meet in shared parameters.
+            let device = adapter.box_token.device();
+            let (adapter, decoder) = (adapter.clone().fork(&device), decoder.clone().fork(&device));
+            let learner = Learner { speaker, adapter: &adapter, decoder: &decoder, reads, weights: &config.loss };
+            learned(&learner, members, share, seed)
+        };
+        let parts: Vec<(usize, &Vec<Member>)> = shards.iter().enumerate().collect();
+        let mut learnt: Vec<Result<Learned>> = vec![];
+        for round in parts.chunks(config.data.shards.max(1)) {
+            std::thread::scope(|scope| {
+                let mut threads = vec![];
+                for (index, members) in round {
+                    let (learn, index, members) = (&learn, *index, members.as_slice());
+                    threads.push(scope.spawn(move || learn(index, members)));
+                }
+                learnt.extend(threads.into_iter().map(|thread| thread.join().expect("a shard does not panic")));
+            });
+        }
         let mut terms = Terms::default();
         let (mut of_adapter, mut of_decoder) = (GradientsAccumulator::new(), GradientsAccumulator::new());
         for learned in learnt {

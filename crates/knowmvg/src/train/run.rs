@@ -103,11 +103,19 @@ pub struct Run {
 }
 
 impl Run {
-    /// Reads the corpus and the tower and trains the tokenizer; no step is taken yet.
+    /// Reads the corpus and the tower and trains the tokenizer; no step is taken yet. The decoder will learn on the CPU.
     ///
     /// # Errors
     /// When a file is missing or malformed, or a label is unknown.
     pub fn prepare(config: TrainConfig) -> Result<Self, TrainError> {
+        Self::prepare_on(config, &Device::flex())
+    }
+
+    /// As [`Run::prepare`], with the decoder on a device.
+    ///
+    /// # Errors
+    /// As [`Run::prepare`].
+    pub fn prepare_on(config: TrainConfig, device: &Device) -> Result<Self, TrainError> {
         fs::create_dir_all(&config.output).map_err(|e| TrainError::io(e, &config.output))?;
         let file = WeightFile::open(&config.tower)?;
         let tower = VisionTower::load(file.loader()?, tower_config(&config.tower)?)?;
@@ -153,7 +161,7 @@ impl Run {
             train,
             val,
             corpus,
-            device: Device::flex(),
+            device: device.clone(),
             config,
         };
         if run.config.shuffle_labels {

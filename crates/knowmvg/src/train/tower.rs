@@ -5,7 +5,7 @@
 
 use burn::module::{ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::model::adapters::{LowRank, TowerAdapters};
@@ -359,8 +359,8 @@ pub fn accumulate(sum: &mut TailGradient, other: &TailGradient) {
 
 /// Hands the gradients to the optimizer, under the ids of the parameters that they belong to.
 pub fn register(gradient: TailGradient, adapters: &TowerAdapters, gradients: &mut GradientsParams) {
-    let device = Device::flex();
     let mut hand_over = |param: &Param<Tensor<2>>, values: Vec<f32>| {
+        let device = param.device().without_autodiff();
         let values = Tensor::<2>::from_data(TensorData::new(values, param.dims()), &device);
         gradients.register(param.id, values);
     };
