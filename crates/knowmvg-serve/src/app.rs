@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError, Limits};
 use crate::jobs::Job;
 use crate::metrics::Metrics;
 use crate::observe::{Log, observe};
+use crate::oidc::Issuer;
 use crate::pool::Pool;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use crate::sessions::Encoded;
@@ -29,6 +30,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     grounder: &'static Grounder,
     config: Config,
+    issuer: Option<Issuer>,
     log: Log,
     metrics: Metrics,
     pool: Pool,
@@ -97,8 +99,10 @@ impl App {
     pub fn new(grounder: &'static Grounder, config: Config, log: Log) -> Result<Self, ConfigError> {
         config.check()?;
         let limits = &config.limits;
+        let issuer = config.oidc.clone().map(|oidc| Issuer::new(oidc, log.clone())).transpose()?;
         Ok(Self(Arc::new(Inner {
             grounder,
+            issuer,
             metrics: Metrics::default(),
             pool: Pool::new(limits.workers, limits.queue),
             sessions: Store::new(limits.sessions, limits.session_ttl, WhenFull::DropOldest),
@@ -162,6 +166,11 @@ impl App {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Who makes access tokens for this server.
+    pub(crate) fn issuer(&self) -> Option<&Issuer> {
+        self.0.issuer.as_ref()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -83,8 +83,8 @@ impl Server {
     pub fn run(self, grounder: Grounder, log: Log) -> Result<(), ServeError> {
         quiet_panics(log.clone());
         let app = App::new(Box::leak(Box::new(grounder)), self.config.clone(), log)?;
-        // Those that work, and a few that parse meanwhile.
-        let threads = self.config.limits.workers.saturating_add(2);
+        // Those that work, and a few that parse, or fetch keys, meanwhile.
+        let threads = self.config.limits.workers.saturating_add(3);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(threads)

@@ -20,6 +20,27 @@ fn what_may_not_run_is_refused_before_the_model_is_loaded() {
     assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
 }
 
+#[test]
+fn an_issuer_of_tokens_opens_other_addresses_if_its_keys_can_be_trusted() {
+    let run = |more: &[&str]| {
+        knowmvg(["serve", "--listen", "0.0.0.0:0", "--model", "nowhere", "--oidc-audience", "a"].iter().chain(more))
+    };
+    // The model is looked for, so the address was allowed.
+    run(&["--oidc-issuer-url", "https://login.example"]).ended_with(4);
+    run(&["--oidc-issuer-url", "https://login.example", "--oidc-required-claim", "groups=radiology"]).ended_with(4);
+    let ran = run(&["--oidc-issuer-url", "http://login.example"]).ended_with(2);
+    assert!(ran.stderr.contains("expected an issuer like https://"), "{}", ran.stderr);
+    run(&["--oidc-issuer-url", "https://login.example", "--oidc-required-claim", "groups"]).ended_with(2);
+    run(&[]).ended_with(2);
+    knowmvg(["serve", "--oidc-issuer-url", "https://login.example"]).ended_with(2);
+    let folder = Folder::new();
+    let authorities = folder.at("ca.pem");
+    std::fs::write(&authorities, "CANARY").unwrap();
+    let with_ca = ["--oidc-issuer-url", "https://login.example", "--oidc-ca-file", &authorities];
+    let ran = run(&with_ca).ended_with(2);
+    assert!(ran.stderr.contains("certificates in PEM") && !ran.stderr.contains("CANARY"), "{}", ran.stderr);
+}
+
 #[cfg(unix)]
 #[test]
 fn it_says_where_it_is_answers_and_ends_when_told() {

@@ -11,6 +11,7 @@ mod hostile;
 mod inference;
 mod jobs;
 mod layers;
+mod oidc;
 mod page;
 mod sessions;
 mod socket;
