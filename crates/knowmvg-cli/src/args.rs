@@ -6,7 +6,7 @@ use clap::{ArgGroup, Parser, Subcommand, ValueEnum, value_parser};
 use knowmvg_data::Format;
 use knowmvg_dicom::ContentTime;
 
-use crate::deidentify::{DeidentifyArgs, GroundDeidentifyArgs};
+use crate::deidentify::{DeidentifyArgs, ResultDeidentifyArgs};
 use crate::eval::{EvalArgs, SplitArg};
 use crate::serve::ServeArgs;
 
@@ -223,13 +223,13 @@ pub struct GroundArgs {
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     pub content_time: Option<ContentTime>,
     /// Write what guided each phrase into a folder: prior and attention as PNG, knowledge as JSON
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "deidentify")]
     pub explain: Option<PathBuf>,
     /// Ground every row of a JSON Lines file
-    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain", "sr", "gsps", "sc", "fhir"])]
+    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain", "sr", "gsps", "sc", "fhir", "deidentify"])]
     pub batch: Option<PathBuf>,
     #[command(flatten)]
-    pub deidentify: GroundDeidentifyArgs,
+    pub deidentify: ResultDeidentifyArgs,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use knowmvg_dicom::deidentify::Deidentifier;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub token: Option<Token>,
     /// Whose access tokens open the server; beside `token`, either is enough. One of them is needed for every address but loopback.
     pub oidc: Option<OidcConfig>,
+    /// Takes patients out of everything that is answered, if it is there.
+    pub deidentifier: Option<Deidentifier>,
     /// Web sites, e.g. `https://viewer.example`, whose pages may use this server.
     pub allowed_origins: Vec<String>,
     /// How much it does.
@@ -30,7 +33,14 @@ impl Default for Config {
     /// Loopback, port 8017, without a token.
     fn default() -> Self {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8017);
-        Self { address, token: None, oidc: None, allowed_origins: Vec::new(), limits: Limits::default() }
+        Self {
+            address,
+            token: None,
+            oidc: None,
+            deidentifier: None,
+            allowed_origins: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 

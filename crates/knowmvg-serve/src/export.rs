@@ -35,9 +35,10 @@ pub(crate) async fn export(State(app): State<App>, Id(id): Id, request: Request)
     let limits = app.limits();
     let reviewed = receive_json(request, limits, parse).await?;
     let most = MAX_PHRASES + limits.phrases;
+    let worker = app.clone();
     let work = move |cancel: &Cancel| {
         check(cancel)?;
-        let grounding = left(&reviewed, &encoded.empty, most)?;
+        let grounding = worker.leaving(left(&reviewed, &encoded.empty, most)?);
         Answer::new(&grounding, &encoded.film, &encoded.origin, format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await

@@ -21,7 +21,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::film::Film;
 use crate::id::Id;
-use crate::origin::Origin;
+use crate::origin::{Need, Origin};
 use crate::pool::{Cancel, Place, deadline};
 use crate::problem::{NOT_FINISHED, NOT_FOUND, Problem, QUEUE_FULL};
 use crate::store::Held;
@@ -150,7 +150,7 @@ pub(crate) async fn create(Shared(app): Shared<App>, request: Request) -> Result
 async fn run(app: App, id: String, job: Arc<Job>, place: Place, (bytes, words): (Vec<u8>, Words)) {
     let (worker, told) = (app.clone(), job.clone());
     let work = move |cancel: &Cancel| {
-        let origin = Origin::read(&bytes);
+        let origin = worker.origin(&bytes, Need::Later)?;
         let (grounding, image) = worker.whole(bytes, &words, cancel, &mut |step| told.set(step.into()))?;
         Ok(Finished { grounding, film: Film::from(&image), origin })
     };

@@ -57,6 +57,8 @@ kinds! {
         "without a token it answers to localhost, 127.0.0.1 and [::1] only";
     UNREADABLE_IMAGE: UNPROCESSABLE_ENTITY, "unreadable-image", "The image cannot be read",
         "send a frontal chest radiograph as DICOM, PNG or JPEG";
+    NOT_DEIDENTIFIED: UNPROCESSABLE_ENTITY, "not-deidentified", "The image cannot be de-identified",
+        "send an image of a standard class without text in its pixels, or as a picture; this server was started with --deidentify";
     UNREADABLE_TEXT: UNPROCESSABLE_ENTITY, "unreadable-text", "The report or a phrase cannot be read",
         "send UTF-8 within the limits that docs/serve.md states";
     NOTHING_ASKED: UNPROCESSABLE_ENTITY, "nothing-asked", "There is nothing to look for",

@@ -16,7 +16,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::film::Film;
 use crate::id::Id;
-use crate::origin::Origin;
+use crate::origin::{Need, Origin};
 use crate::pool::{Cancel, deadline};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem};
 use crate::store::Held;
@@ -50,10 +50,11 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
     let worker = app.clone();
     let work = move |cancel: &Cancel| {
         check(cancel)?;
+        let origin = worker.origin(&bytes, Need::Later)?;
         let image = worker.read_image(&bytes)?;
         let session = worker.encode(&image)?;
         let empty = session.grounding(Vec::new());
-        Ok(Arc::new(Encoded { session, film: Film::from(&image), origin: Origin::read(&bytes), empty }))
+        Ok(Arc::new(Encoded { session, film: Film::from(&image), origin, empty }))
     };
     let encoded = app.pool().run(place, deadline(app.limits().timeout), Cancel::default(), work).await?;
     let id = app.sessions().insert(encoded.clone(), Instant::now());

@@ -53,7 +53,7 @@ impl App {
         grounding.warnings.extend(warnings);
         grounding.warnings.extend(report_warnings(words.report.as_deref(), &grounding));
         self.metrics().took(Stage::Ground, start.elapsed());
-        Ok(grounding)
+        Ok(self.leaving(grounding))
     }
 }
 

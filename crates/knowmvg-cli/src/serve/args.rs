@@ -7,6 +7,7 @@ use knowmvg_serve::{Config, Limits};
 
 use super::oidc::OidcArgs;
 use crate::args::MODEL_HELP;
+use crate::deidentify::ResultDeidentifyArgs;
 
 const SERVE_HELP: &str = "\
 Examples:
@@ -24,6 +25,10 @@ Without a token the server listens on this machine only, and answers to localhos
 `Authorization: Bearer TOKEN`, with that token, or an access token of that issuer (a JWT) for
 --oidc-audience. There is no TLS: put a reverse proxy in front for other machines.
 
+With --deidentify no answer says whom an image is of: DICOM and FHIR results are of a pseudonym, and
+words of the report are replaced by those of the knowledge base (docs/deidentify.md). Text and faces
+in pixels stay.
+
 Images have at most 64 Mi pixels, reports 262,144 bytes, phrases 1,000 bytes. What finds no place in
 the queue gets 503 with Retry-After. Nothing is written to disk. SIGINT or SIGTERM ends the server
 after the requests that are there; jobs are cancelled.";
@@ -40,6 +45,8 @@ pub struct ServeArgs {
     pub token_file: Option<PathBuf>,
     #[command(flatten)]
     pub oidc: OidcArgs,
+    #[command(flatten)]
+    pub deidentify: ResultDeidentifyArgs,
     /// Web site that may use the API, like https://a.example; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,

@@ -13,7 +13,7 @@ use knowmvg_serve::{Config, ConfigError, Limits, Log, ServeError, Server, Token}
 pub use args::ServeArgs;
 
 use crate::failure::{Exit, Failure};
-use crate::{files, model_folder, output};
+use crate::{deidentify, files, model_folder, output};
 
 /// Longest file with a token.
 ///
@@ -38,6 +38,7 @@ fn config(args: &ServeArgs) -> Result<Config, Failure> {
         address: args.listen,
         token: args.token_file.as_deref().map(read_token).transpose()?,
         oidc: args.oidc.config()?,
+        deidentifier: deidentify::of_results(&args.deidentify)?,
         allowed_origins: args.allow_origin.clone(),
         limits: Limits {
             body_bytes: args.max_body.saturating_mul(1 << 20),

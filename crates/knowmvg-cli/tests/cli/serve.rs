@@ -41,6 +41,22 @@ fn an_issuer_of_tokens_opens_other_addresses_if_its_keys_can_be_trusted() {
     assert!(ran.stderr.contains("certificates in PEM") && !ran.stderr.contains("CANARY"), "{}", ran.stderr);
 }
 
+#[test]
+fn a_server_takes_patients_out_only_with_a_key() {
+    let folder = Folder::new();
+    let key = folder.at("key");
+    knowmvg(["serve", "--deidentify", "--model", "nowhere"]).ended_with(2);
+    knowmvg(["serve", "--key", &key, "--model", "nowhere"]).ended_with(2);
+    let run = || knowmvg(["serve", "--listen", "127.0.0.1:0", "--deidentify", "--key", &key, "--model", "nowhere"]);
+    run().ended_with(3);
+    std::fs::write(&key, "CANARY").unwrap();
+    let ran = run().ended_with(3);
+    assert!(ran.stderr.contains("cannot use the key") && !ran.stderr.contains("CANARY"), "{}", ran.stderr);
+    std::fs::write(&key, "0123456789abcdef".repeat(4)).unwrap();
+    // The model is looked for next.
+    run().ended_with(4);
+}
+
 #[cfg(unix)]
 #[test]
 fn it_says_where_it_is_answers_and_ends_when_told() {

@@ -3,6 +3,7 @@
 mod canary;
 mod client;
 mod contract;
+mod deidentified;
 mod export;
 mod form;
 mod grounding;
