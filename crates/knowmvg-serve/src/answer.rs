@@ -12,6 +12,7 @@ use crate::accept::Format;
 use crate::coco;
 use crate::film::Film;
 use crate::origin::Origin;
+use crate::pool::Seat;
 use crate::problem::{INTERNAL, NO_BOXES, Problem};
 
 /// A result, ready to be sent.
@@ -21,6 +22,20 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The same as [`new`](Self::new), of work that may have given its worker away: a picture is drawn by a worker again.
+    pub fn at(
+        seat: &Seat,
+        grounding: &Grounding,
+        film: &Film,
+        origin: &Origin,
+        format: Format,
+    ) -> Result<Self, Problem> {
+        if format.is_drawn() {
+            seat.resume();
+        }
+        Self::new(grounding, film, origin, format)
+    }
+
     /// Writes or draws the result.
     ///
     /// # Errors

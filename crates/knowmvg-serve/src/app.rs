@@ -12,6 +12,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use knowmvg::grounder::Grounder;
 use tower_http::cors::CorsLayer;
 
+use crate::batch::Batches;
 use crate::config::{Config, ConfigError, Limits};
 use crate::jobs::Job;
 use crate::metrics::Metrics;
@@ -34,6 +35,7 @@ struct Inner {
     log: Log,
     metrics: Metrics,
     pool: Pool,
+    batches: Option<Batches>,
     sessions: Store<Encoded>,
     jobs: Store<Job>,
     is_stopping: AtomicBool,
@@ -105,6 +107,7 @@ impl App {
             issuer,
             metrics: Metrics::default(),
             pool: Pool::new(limits.workers, limits.queue),
+            batches: Batches::new(limits),
             sessions: Store::new(limits.sessions, limits.session_ttl, WhenFull::DropOldest),
             jobs: Store::new(limits.jobs, limits.job_ttl, WhenFull::Refuse),
             is_stopping: AtomicBool::new(false),
@@ -183,6 +186,11 @@ impl App {
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    /// The line before the decoder, if requests are decoded together.
+    pub(crate) fn batches(&self) -> Option<&Batches> {
+        self.0.batches.as_ref()
     }
 
     pub(crate) fn sessions(&self) -> &Store<Encoded> {

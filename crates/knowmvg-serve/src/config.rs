@@ -161,6 +161,12 @@ pub struct Limits {
     pub timeout: Duration,
     /// Open connections; others wait.
     pub connections: usize,
+    /// Phrases of different requests that are decoded together, padding included; 0 decodes every request on its own.
+    pub batch_phrases: usize,
+    /// Images of phrases that are decoded together; with one, requests about the same session share a pass, and no others.
+    pub batch_images: usize,
+    /// How long phrases wait for those of other requests; they are decoded together with all that wait anyway.
+    pub batch_window: Duration,
 }
 
 impl Default for Limits {
@@ -176,6 +182,9 @@ impl Default for Limits {
             job_ttl: Duration::from_secs(15 * 60),
             timeout: Duration::from_secs(60),
             connections: 256,
+            batch_phrases: 0,
+            batch_images: 1,
+            batch_window: Duration::ZERO,
         }
     }
 }
@@ -189,6 +198,7 @@ impl Limits {
             ("the number of sessions", self.sessions),
             ("the number of jobs", self.jobs),
             ("the number of connections", self.connections),
+            ("the number of images of a batch", self.batch_images),
         ];
         let times = [
             ("the time that a session is kept", self.session_ttl),

@@ -5,9 +5,8 @@ use axum::extract::{Request, State};
 use crate::accept::Format;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::film::Film;
 use crate::origin::{Need, Origin};
-use crate::pool::{Cancel, deadline};
+use crate::pool::{Cancel, Seat, deadline};
 use crate::problem::Problem;
 use crate::upload::{enter, receive};
 
@@ -17,10 +16,10 @@ pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<A
     let limits = app.limits();
     let (bytes, words) = receive(request, limits).await?.question(limits)?;
     let worker = app.clone();
-    let work = move |cancel: &Cancel| {
+    let work = move |seat: &Seat| {
         let origin = worker.origin_for(&bytes, format)?;
-        let (grounding, image) = worker.whole(bytes, &words, cancel, &mut |_| ())?;
-        Answer::new(&grounding, &Film::from(&image), &origin, format)
+        let (grounding, film) = worker.whole(bytes, &words, seat, &mut |_| ())?;
+        Answer::at(seat, &grounding, &film, &origin, format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! connection ──server──▶ request ──observe──▶ one line, one count ──guard, oidc──▶ token, or Host and Origin
 //!     ──upload──▶ image, words ──pool──▶ a place in the queue, then a worker
-//!     ──work──▶ GreyImage ─▶ encoded image ─▶ Grounding ──answer──▶ JSON · COCO · PNG · SVG · DICOM
+//!     ──work, batch──▶ GreyImage ─▶ encoded image ─▶ Grounding ──answer──▶ JSON · COCO · PNG · SVG · DICOM
 //! ```
 //!
 //! * Nothing of a patient reaches a log, a metric, an error or a path: log lines have routes and not paths, errors say
@@ -21,6 +21,7 @@
 mod accept;
 mod answer;
 mod app;
+mod batch;
 mod coco;
 mod config;
 mod export;

@@ -80,6 +80,15 @@ pub struct ServeArgs {
     /// Open connections
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub connections: usize,
+    /// Decode phrases of requests that wait at the same time together, at most so many; 0 decodes each request on its own
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch_phrases)]
+    pub batch_phrases: usize,
+    /// With --batch-phrases, images of a batch; with 1, requests about one session are decoded together, and no others
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch_images)]
+    pub batch_images: usize,
+    /// With --batch-phrases, how long phrases wait for those of other requests
+    #[arg(long, value_name = "MS", default_value_t = Limits::default().batch_window.as_millis() as u64)]
+    pub batch_window_ms: u64,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,
 }

@@ -51,6 +51,9 @@ fn config(args: &ServeArgs) -> Result<Config, Failure> {
             job_ttl: seconds(args.job_seconds),
             timeout: seconds(args.timeout),
             connections: args.connections,
+            batch_phrases: args.batch_phrases,
+            batch_images: args.batch_images,
+            batch_window: Duration::from_millis(args.batch_window_ms),
         },
     })
 }

@@ -3,8 +3,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::ran::{Folder, knowmvg};
+use crate::ran::{Folder, knowmvg, repository_arg};
 
 #[test]
 fn what_may_not_run_is_refused_before_the_model_is_loaded() {
@@ -55,6 +56,43 @@ fn a_server_takes_patients_out_only_with_a_key() {
     std::fs::write(&key, "0123456789abcdef".repeat(4)).unwrap();
     // The model is looked for next.
     run().ended_with(4);
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_although_a_batch_would_wait_for_long() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_knowmvg"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--batch-phrases", "16", "--batch-window-ms", "600000"]);
+    let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary was built");
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("http://").expect("an address").to_owned();
+    let send = |head: &str, body: &[u8]| {
+        let mut connection = TcpStream::connect(&address).unwrap();
+        let length = body.len();
+        write!(connection, "{head}Host: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").unwrap();
+        connection.write_all(body).unwrap();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let image = std::fs::read(repository_arg("samples/rg1.dcm")).unwrap();
+    let part = "--b\r\nContent-Disposition: form-data; name=";
+    let start = format!("{part}\"phrase\"\r\n\r\nmass\r\n{part}\"image\"\r\n\r\n");
+    let body = [start.as_bytes(), &image, b"\r\n--b--\r\n"].concat();
+    let answer = send("POST /v1/jobs HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\n", &body);
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let end = Instant::now() + Duration::from_secs(120);
+    while !send("GET /metrics HTTP/1.1\r\n", b"").contains("stage_seconds_count{stage=\"encode\"} 1\n") {
+        assert!(Instant::now() < end, "the image was not encoded");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // It is encoded, and waits for company from about now on.
+    std::thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+    assert_eq!(server.wait_with_output().unwrap().status.code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[cfg(unix)]
