@@ -1,17 +1,22 @@
 """How `knowmvg serve` behaves at and past its limit: a closed loop of clients, each sends its next request when it has the answer.
 
     python3 bench/serve_load.py target/release/knowmvg bench/runs/DATE-CPU/serve.jsonl
+    python3 bench/serve_load.py target/release/knowmvg bench/runs/DATE-CPU/serve-batching.jsonl --seconds 10 --clients 1 4 16 \
+        --arm "alone=" --arm "together=--batch-phrases 32"
 
-Starts a server of its own on loopback. Two kinds of requests: a phrase on an encoded image (a session), and an image with its report.
-For each number of clients, so many seconds: answers a second, their latency, and what the others were told. Every request must be
-answered; one that is not ends the run with an error.
+Starts servers of its own on loopback, one for each arm, with the arguments of the arm; for each kind of request and number of clients the
+arms take turns, so that whatever else the machine does falls on all of them. Three kinds of requests: a phrase on an encoded image that all
+clients ask about, a phrase on an image of each client's own, and an image with its report. For each number of clients, so many seconds:
+answers a second, their latency, and what the others were told. Every request must be answered; one that is not ends the run with an error.
 """
 
+import argparse
 import http.client
 import json
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -20,8 +25,8 @@ import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 20
-CLIENTS = [1, 2, 4, 8, 16, 32, 64]
+# As many as a server keeps.
+SESSIONS = 16
 WORDS = "Large mass in the right mid zone. Left pleural effusion. No pneumothorax."
 
 
@@ -93,11 +98,12 @@ def percentile(values, share):
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else None
 
 
-def measure(address, name, path, body, kind, clients):
+def measure(arm, name, paths, body, kind, clients, seconds):
     tally = Tally()
     start = time.monotonic()
-    end = start + SECONDS
-    threads = [threading.Thread(target=client, args=(address, path, body, kind, end, tally)) for _ in range(clients)]
+    end = start + seconds
+    of = [(arm.address, paths[n % len(paths)], body, kind, end, tally) for n in range(clients)]
+    threads = [threading.Thread(target=client, args=args) for args in of]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -105,6 +111,8 @@ def measure(address, name, path, body, kind, clients):
     took = time.monotonic() - start
     answered = tally.latencies.get(200, [])
     row = {
+        "arm": arm.name,
+        "arguments": arm.arguments,
         "request": name,
         "clients": clients,
         "seconds": round(took, 2),
@@ -123,31 +131,61 @@ def measure(address, name, path, body, kind, clients):
     return row
 
 
-def main():
-    program, out = sys.argv[1], Path(sys.argv[2])
-    server = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        address = re.match(r"http://(\S+)", server.stdout.readline()).group(1)
-        image = (ROOT / "samples/rg1.dcm").read_bytes()
+class Arm:
+    """A server with its arguments, and sessions on it."""
+
+    def __init__(self, program, name, arguments):
+        self.name, self.arguments = name, arguments
+        command = [program, "serve", "--listen", "127.0.0.1:0", *shlex.split(arguments)]
+        self.server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.address = re.match(r"http://(\S+)", self.server.stdout.readline()).group(1)
+        self.sessions = []
+
+    def open(self, image):
         body, kind = form([("image", image)])
         deadline = time.monotonic() + 60
         while True:
-            status, headers, answer = post(address, "/v1/sessions", body, kind)
+            status, headers, answer = post(self.address, "/v1/sessions", body, kind)
             if status == 201 or time.monotonic() > deadline:
                 break
             time.sleep(0.5)
-        session = json.loads(answer)["id"]
-        kinds = [
-            ("phrase in a session", f"/v1/sessions/{session}/ground", *form([("phrase", "mass in the right mid zone")])),
-            ("image and report", "/v1/ground", *form([("image", image), ("report", WORDS)])),
-        ]
+        self.sessions.append(f"/v1/sessions/{json.loads(answer)['id']}/ground")
+
+    def close(self):
+        self.server.terminate()
+        self.server.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--arm", action="append", help="NAME=ARGUMENTS of a server")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
+    parser.add_argument("--seconds", type=float, default=20)
+    args = parser.parse_args()
+    image = (ROOT / "samples/rg1.dcm").read_bytes()
+    phrase = form([("phrase", "mass in the right mid zone")])
+    kinds = [
+        ("phrase in a session", lambda arm: arm.sessions[:1], *phrase),
+        ("phrase in sessions of their own", lambda arm: arm.sessions, *phrase),
+        ("image and report", lambda arm: ["/v1/ground"], *form([("image", image), ("report", WORDS)])),
+    ]
+    arms, rows = [], []
+    try:
+        for arm in args.arm or ["default="]:
+            arms.append(Arm(args.program, *arm.split("=", 1)))
+            for _ in range(SESSIONS):
+                arms[-1].open(image)
         facts = machine()
-        rows = [measure(address, name, path, body, kind, n) for name, path, body, kind in kinds for n in CLIENTS]
+        for name, paths, body, kind in kinds:
+            for n in args.clients:
+                rows += [measure(arm, name, paths(arm), body, kind, n, args.seconds) for arm in arms]
     finally:
-        server.terminate()
-        server.wait()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with open(out, "w") as file:
+        for arm in arms:
+            arm.close()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with open(args.out, "w") as file:
         for row in [facts, *rows]:
             file.write(json.dumps(row) + "\n")
 

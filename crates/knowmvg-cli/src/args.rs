@@ -1,16 +1,15 @@
 //! The arguments as types; nothing is opened here.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum, value_parser};
 use knowmvg_data::Format;
 use knowmvg_dicom::ContentTime;
-use knowmvg_serve::{Config, Limits};
 
-use crate::deidentify::{DeidentifyArgs, GroundDeidentifyArgs};
+use crate::deidentify::{DeidentifyArgs, ResultDeidentifyArgs};
 use crate::eval::{EvalArgs, SplitArg};
 use crate::model_folder::{DeviceArg, ModelArgs};
+use crate::serve::ServeArgs;
 
 /// What `--version` prints after the name.
 const VERSION: &str =
@@ -225,13 +224,13 @@ pub struct GroundArgs {
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     pub content_time: Option<ContentTime>,
     /// Write what guided each phrase into a folder: prior and attention as PNG, knowledge as JSON
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "deidentify")]
     pub explain: Option<PathBuf>,
     /// Ground every row of a JSON Lines file
-    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain", "sr", "gsps", "sc", "fhir"])]
+    #[arg(long, value_name = "JSONL", requires = "out", conflicts_with_all = ["words", "json", "overlay", "svg", "explain", "sr", "gsps", "sc", "fhir", "deidentify"])]
     pub batch: Option<PathBuf>,
     #[command(flatten)]
-    pub deidentify: GroundDeidentifyArgs,
+    pub deidentify: ResultDeidentifyArgs,
     #[command(flatten)]
     pub model: ModelArgs,
 }
@@ -288,70 +287,6 @@ pub struct SrArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-const SERVE_HELP: &str = "\
-Examples:
-  knowmvg serve
-  knowmvg serve --listen 0.0.0.0:8017 --token-file token
-
-Open the printed address in a browser for the page; /openapi.json describes the API, and
-docs/serve.md has examples. The log is one JSON object a line on standard error. It has no names,
-no paths and no words of a report.
-
-Without a token the server listens on this machine only, and answers to localhost, 127.0.0.1 and
-[::1], and to its own page. With --token-file every request for work has to say
-`Authorization: Bearer TOKEN`. There is no TLS: put a reverse proxy in front for other machines.
-
-Images have at most 64 Mi pixels, reports 262,144 bytes, phrases 1,000 bytes. What finds no place in
-the queue gets 503 with Retry-After. Nothing is written to disk. SIGINT or SIGTERM ends the server
-after the requests that are there; jobs are cancelled.";
-
-/// `knowmvg serve`
-#[derive(Debug, clap::Args)]
-#[command(after_help = SERVE_HELP)]
-pub struct ServeArgs {
-    /// Address and port; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS", default_value_t = Config::default().address)]
-    pub listen: SocketAddr,
-    /// File with the token that clients need, 16 or more visible ASCII characters
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
-    /// Web site that may use the API, like https://a.example; may be given several times
-    #[arg(long, value_name = "ORIGIN")]
-    pub allow_origin: Vec<String>,
-    /// Largest request in MiB
-    #[arg(long, value_name = "MIB", default_value_t = Limits::default().body_bytes >> 20)]
-    pub max_body: usize,
-    /// Most typed phrases of a request
-    #[arg(long, value_name = "N", default_value_t = Limits::default().phrases)]
-    pub max_phrases: usize,
-    /// Requests that are worked on at once; each uses all threads
-    #[arg(long, value_name = "N", default_value_t = Limits::default().workers)]
-    pub workers: usize,
-    /// Requests and jobs that wait for a worker
-    #[arg(long, value_name = "N", default_value_t = Limits::default().queue)]
-    pub queue: usize,
-    /// Encoded images that are kept; the least recently used makes room
-    #[arg(long, value_name = "N", default_value_t = Limits::default().sessions)]
-    pub sessions: usize,
-    /// How long an encoded image is kept after its last use
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().session_ttl.as_secs())]
-    pub session_seconds: u64,
-    /// Jobs that are kept
-    #[arg(long, value_name = "N", default_value_t = Limits::default().jobs)]
-    pub jobs: usize,
-    /// How long a finished job is kept after its last use
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().job_ttl.as_secs())]
-    pub job_seconds: u64,
-    /// How long a request may take to arrive, and again to be answered
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().timeout.as_secs())]
-    pub timeout: u64,
-    /// Open connections
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
-    pub connections: usize,
-    #[command(flatten)]
-    pub model: ModelArgs,
 }
 
 const LISTEN_HELP: &str = "\

@@ -19,7 +19,7 @@ pub fn run(args: &GroundArgs) -> Result<(), Failure> {
     let path = args.image.as_deref().ok_or_else(|| Failure::new(Exit::Usage, "expected an image"))?;
     // The inputs come before the model: a wrong one is told at once.
     let report = args.report.as_deref().map(files::read_report).transpose()?;
-    let deidentifier = deidentify::of_ground(&args.deidentify)?;
+    let deidentifier = deidentify::of_results(&args.deidentify)?;
     let bytes = files::image_bytes(path)?;
     let image = files::image_in(&bytes, path)?;
     // What is derived from an image without its patient names none either.

@@ -47,6 +47,11 @@ impl Format {
         matches!(self, Self::Dicom | Self::Fhir(_))
     }
 
+    /// Whether the image is part of it, so that it takes time and memory.
+    pub fn is_drawn(self) -> bool {
+        matches!(self, Self::Png | Self::Svg)
+    }
+
     /// The form that the client wants most.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use knowmvg::grounding::Grounding;
 use knowmvg::render::{self, OverlayOptions};
-use knowmvg_dicom::{ContentTime, WriteError, sr};
+use knowmvg_dicom::{WriteError, sr};
 use knowmvg_fhir::Version;
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::accept::Format;
 use crate::coco;
 use crate::film::Film;
 use crate::origin::Origin;
+use crate::pool::Seat;
 use crate::problem::{INTERNAL, NO_BOXES, Problem};
 
 /// A result, ready to be sent.
@@ -21,6 +22,20 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The same as [`new`](Self::new), of work that may have given its worker away: a picture is drawn by a worker again.
+    pub fn at(
+        seat: &Seat,
+        grounding: &Grounding,
+        film: &Film,
+        origin: &Origin,
+        format: Format,
+    ) -> Result<Self, Problem> {
+        if format.is_drawn() {
+            seat.resume();
+        }
+        Self::new(grounding, film, origin, format)
+    }
+
     /// Writes or draws the result.
     ///
     /// # Errors
@@ -42,7 +57,7 @@ impl Answer {
 }
 
 fn report(grounding: &Grounding, origin: &Origin) -> Result<Vec<u8>, Problem> {
-    let options = sr::Options { class: sr::Class::default(), time: ContentTime::now() };
+    let options = sr::Options { class: sr::Class::default(), time: origin.content_time() };
     sr::write(origin.source()?, grounding, &options).map_err(|error| match error {
         WriteError::NoBoxes => Problem::new(&NO_BOXES, error.to_string()),
         _ => Problem::new(&INTERNAL, "the result could not be written as DICOM"),
@@ -50,7 +65,7 @@ fn report(grounding: &Grounding, origin: &Origin) -> Result<Vec<u8>, Problem> {
 }
 
 fn bundle(grounding: &Grounding, origin: &Origin, version: Version) -> Result<Vec<u8>, Problem> {
-    let issued = ContentTime::now().to_rfc3339();
+    let issued = origin.content_time().to_rfc3339();
     let bundle = knowmvg_fhir::bundle(grounding, origin.source()?.identifiers(), &issued, version);
     json(&bundle.map_err(|error| Problem::new(&INTERNAL, error.to_string()))?)
 }

@@ -12,10 +12,12 @@ use axum::routing::{MethodRouter, delete, get, post};
 use knowmvg::grounder::Grounder;
 use tower_http::cors::CorsLayer;
 
+use crate::batch::Batches;
 use crate::config::{Config, ConfigError, Limits};
 use crate::jobs::Job;
 use crate::metrics::Metrics;
 use crate::observe::{Log, observe};
+use crate::oidc::Issuer;
 use crate::pool::Pool;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use crate::sessions::Encoded;
@@ -29,9 +31,11 @@ pub struct App(Arc<Inner>);
 struct Inner {
     grounder: &'static Grounder,
     config: Config,
+    issuer: Option<Issuer>,
     log: Log,
     metrics: Metrics,
     pool: Pool,
+    batches: Option<Batches>,
     sessions: Store<Encoded>,
     jobs: Store<Job>,
     is_stopping: AtomicBool,
@@ -97,10 +101,13 @@ impl App {
     pub fn new(grounder: &'static Grounder, config: Config, log: Log) -> Result<Self, ConfigError> {
         config.check()?;
         let limits = &config.limits;
+        let issuer = config.oidc.clone().map(|oidc| Issuer::new(oidc, log.clone())).transpose()?;
         Ok(Self(Arc::new(Inner {
             grounder,
+            issuer,
             metrics: Metrics::default(),
             pool: Pool::new(limits.workers, limits.queue),
+            batches: Batches::new(limits),
             sessions: Store::new(limits.sessions, limits.session_ttl, WhenFull::DropOldest),
             jobs: Store::new(limits.jobs, limits.job_ttl, WhenFull::Refuse),
             is_stopping: AtomicBool::new(false),
@@ -164,6 +171,11 @@ impl App {
         &self.0.config
     }
 
+    /// Who makes access tokens for this server.
+    pub(crate) fn issuer(&self) -> Option<&Issuer> {
+        self.0.issuer.as_ref()
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.config.limits
     }
@@ -174,6 +186,11 @@ impl App {
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    /// The line before the decoder, if requests are decoded together.
+    pub(crate) fn batches(&self) -> Option<&Batches> {
+        self.0.batches.as_ref()
     }
 
     pub(crate) fn sessions(&self) -> &Store<Encoded> {

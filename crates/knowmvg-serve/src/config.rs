@@ -3,8 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use knowmvg_dicom::deidentify::Deidentifier;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::oidc::OidcConfig;
 
 /// Fewest letters of a token.
 pub const MIN_TOKEN_LEN: usize = 16;
@@ -14,8 +17,12 @@ pub const MIN_TOKEN_LEN: usize = 16;
 pub struct Config {
     /// Where it listens; port 0 takes any free one.
     pub address: SocketAddr,
-    /// What a client has to know; needed for every address but loopback.
+    /// What a client has to know.
     pub token: Option<Token>,
+    /// Whose access tokens open the server; beside `token`, either is enough. One of them is needed for every address but loopback.
+    pub oidc: Option<OidcConfig>,
+    /// Takes patients out of everything that is answered, if it is there.
+    pub deidentifier: Option<Deidentifier>,
     /// Web sites, e.g. `https://viewer.example`, whose pages may use this server.
     pub allowed_origins: Vec<String>,
     /// How much it does.
@@ -26,7 +33,14 @@ impl Default for Config {
     /// Loopback, port 8017, without a token.
     fn default() -> Self {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8017);
-        Self { address, token: None, allowed_origins: Vec::new(), limits: Limits::default() }
+        Self {
+            address,
+            token: None,
+            oidc: None,
+            deidentifier: None,
+            allowed_origins: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -34,11 +48,12 @@ impl Config {
     /// Whether the server may run like this.
     ///
     /// # Errors
-    /// When others could reach it without a token, a limit is zero, or an origin is none.
+    /// When others could reach it without a token, a limit is zero, or an origin or an issuer is none.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if !self.address.ip().to_canonical().is_loopback() && self.token.is_none() {
+        if !self.address.ip().to_canonical().is_loopback() && !self.asks_for_token() {
             return Err(ConfigError::Open(self.address.ip()));
         }
+        self.oidc.as_ref().map_or(Ok(()), OidcConfig::check)?;
         if let Some(name) = self.limits.first_zero() {
             return Err(ConfigError::Zero(name));
         }
@@ -46,6 +61,11 @@ impl Config {
             Some(stray) => Err(ConfigError::Origin(stray.clone())),
             None => Ok(()),
         }
+    }
+
+    /// Whether a client needs a token of some kind.
+    pub(crate) fn asks_for_token(&self) -> bool {
+        self.token.is_some() || self.oidc.is_some()
     }
 }
 
@@ -59,8 +79,8 @@ fn is_origin(text: &str) -> bool {
 /// Why a configuration is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ConfigError {
-    /// Others could reach the server, and it has no token.
-    #[error("expected a token for an address that others can reach, found none for {0}")]
+    /// Others could reach the server, and it asks for no token.
+    #[error("expected a token or an issuer of tokens for an address that others can reach, found none for {0}")]
     Open(IpAddr),
     /// A limit would let nothing through.
     #[error("expected {0} above 0")]
@@ -71,6 +91,20 @@ pub enum ConfigError {
     /// A token is too easy to guess, or no header can hold it.
     #[error("expected a token of at least {MIN_TOKEN_LEN} printable ASCII characters without spaces")]
     Token,
+    /// An issuer's keys could not be trusted.
+    #[error(
+        "expected an issuer like https://login.example, or http:// on this machine, without a query, found another"
+    )]
+    Issuer,
+    /// Without an audience, tokens for other services would open this one.
+    #[error("expected the audience that tokens for this server have, found none")]
+    Audience,
+    /// No token can have this scope.
+    #[error("expected a scope of visible ASCII without quotes and backslashes, found {0:?}")]
+    Scope(String),
+    /// A file of authorities has none.
+    #[error("expected certificates in PEM for the issuer, found none")]
+    Authorities,
 }
 
 /// What a client has to know, kept as its digest.
@@ -127,6 +161,12 @@ pub struct Limits {
     pub timeout: Duration,
     /// Open connections; others wait.
     pub connections: usize,
+    /// Phrases of different requests that are decoded together, padding included; 0 decodes every request on its own.
+    pub batch_phrases: usize,
+    /// Images of phrases that are decoded together; with one, requests about the same session share a pass, and no others.
+    pub batch_images: usize,
+    /// How long phrases wait for those of other requests; they are decoded together with all that wait anyway.
+    pub batch_window: Duration,
 }
 
 impl Default for Limits {
@@ -142,6 +182,9 @@ impl Default for Limits {
             job_ttl: Duration::from_secs(15 * 60),
             timeout: Duration::from_secs(60),
             connections: 256,
+            batch_phrases: 0,
+            batch_images: 1,
+            batch_window: Duration::ZERO,
         }
     }
 }
@@ -155,6 +198,7 @@ impl Limits {
             ("the number of sessions", self.sessions),
             ("the number of jobs", self.jobs),
             ("the number of connections", self.connections),
+            ("the number of images of a batch", self.batch_images),
         ];
         let times = [
             ("the time that a session is kept", self.session_ttl),
@@ -184,6 +228,16 @@ mod tests {
             assert!(matches!(listening_on(address, None).check(), Err(ConfigError::Open(_))), "{address}");
             assert_eq!(listening_on(address, Some("0123456789abcdef")).check(), Ok(()));
         }
+    }
+
+    #[test]
+    fn an_issuer_is_as_good_as_a_token_if_it_can_be_trusted() {
+        let with = |issuer: &str| {
+            let oidc = Some(OidcConfig::new(issuer, "knowmvg"));
+            Config { oidc, ..listening_on("0.0.0.0:1", None) }.check()
+        };
+        assert_eq!(with("https://login.example/realms/hospital"), Ok(()));
+        assert_eq!(with("http://login.example"), Err(ConfigError::Issuer));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::accept::Format;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::id::Id;
-use crate::pool::{Cancel, deadline};
+use crate::pool::{Cancel, Seat, deadline};
 use crate::problem::{BAD_REQUEST, Problem, TOO_LARGE, UNFIT_REVIEW};
 use crate::sessions::find;
 use crate::upload::{enter, receive_json};
@@ -35,9 +35,10 @@ pub(crate) async fn export(State(app): State<App>, Id(id): Id, request: Request)
     let limits = app.limits();
     let reviewed = receive_json(request, limits, parse).await?;
     let most = MAX_PHRASES + limits.phrases;
-    let work = move |cancel: &Cancel| {
-        check(cancel)?;
-        let grounding = left(&reviewed, &encoded.empty, most)?;
+    let worker = app.clone();
+    let work = move |seat: &Seat| {
+        check(seat)?;
+        let grounding = worker.leaving(left(&reviewed, &encoded.empty, most)?);
         Answer::new(&grounding, &encoded.film, &encoded.origin, format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await

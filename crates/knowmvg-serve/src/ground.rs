@@ -5,9 +5,8 @@ use axum::extract::{Request, State};
 use crate::accept::Format;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::film::Film;
-use crate::origin::Origin;
-use crate::pool::{Cancel, deadline};
+use crate::origin::{Need, Origin};
+use crate::pool::{Cancel, Seat, deadline};
 use crate::problem::Problem;
 use crate::upload::{enter, receive};
 
@@ -17,20 +16,22 @@ pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<A
     let limits = app.limits();
     let (bytes, words) = receive(request, limits).await?.question(limits)?;
     let worker = app.clone();
-    let work = move |cancel: &Cancel| {
-        let origin = origin(&bytes, format)?;
-        let (grounding, image) = worker.whole(bytes, &words, cancel, &mut |_| ())?;
-        Answer::new(&grounding, &Film::from(&image), &origin, format)
+    let work = move |seat: &Seat| {
+        let origin = worker.origin_for(&bytes, format)?;
+        let (grounding, film) = worker.whole(bytes, &words, seat, &mut |_| ())?;
+        Answer::at(seat, &grounding, &film, &origin, format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await
 }
 
-/// Only what is asked for is read, and what cannot be had is told before the work.
-fn origin(bytes: &[u8], format: Format) -> Result<Origin, Problem> {
-    if !format.is_about_a_patient() {
-        return Ok(Origin::NotRead);
+impl App {
+    /// Only what is asked for is read, and what cannot be had is told before the work.
+    fn origin_for(&self, bytes: &[u8], format: Format) -> Result<Origin, Problem> {
+        if !format.is_about_a_patient() {
+            return self.origin(bytes, Need::Nobody);
+        }
+        let origin = self.origin(bytes, Need::Later)?;
+        origin.source()?;
+        Ok(origin)
     }
-    let origin = Origin::read(bytes);
-    origin.source()?;
-    Ok(origin)
 }

@@ -1,7 +1,7 @@
 //! Who may use the server.
 //!
-//! With a token, whoever knows it. Without one the server is on loopback, and two headers keep web sites out that the
-//! user visits meanwhile: `Host` (DNS rebinding) and `Origin` (forms and scripts of other sites).
+//! With a token, whoever knows it, and with an issuer of tokens, whoever has one of its. Without either the server is on loopback, and two
+//! headers keep web sites out that the user visits meanwhile: `Host` (DNS rebinding) and `Origin` (forms and scripts of other sites).
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::problem::{FOREIGN_ORIGIN, Problem, UNAUTHORIZED, WRONG_HOST};
+use crate::problem::{FOREIGN_ORIGIN, INVALID_TOKEN, Problem, UNAUTHORIZED, WRONG_HOST};
 
 /// Before every request.
 pub(crate) async fn neighbours(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -24,14 +24,16 @@ pub(crate) async fn neighbours(State(app): State<App>, request: Request, next: N
 
 /// Before every request to a route that works or tells what was worked on.
 pub(crate) async fn token(State(app): State<App>, request: Request, next: Next) -> Response {
-    match check_token(app.config(), request.headers()) {
+    // Borrowed from the request it could not wait for keys.
+    let given = bearer(request.headers()).map(str::to_owned);
+    match check_token(&app, given.as_deref()).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
 fn check_neighbours(config: &Config, headers: &HeaderMap) -> Result<(), Problem> {
-    if config.token.is_some() {
+    if config.asks_for_token() {
         return Ok(());
     }
     let host = only(headers, header::HOST).filter(|host| is_this_machine(host));
@@ -53,7 +55,7 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 /// Names and addresses that can't be those of another machine, with or without a port.
-fn is_this_machine(host: &str) -> bool {
+pub(crate) fn is_this_machine(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -63,22 +65,45 @@ fn is_this_machine(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(is_loopback)
 }
 
-fn check_token(config: &Config, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(token) = &config.token else { return Ok(()) };
-    let given = only(headers, header::AUTHORIZATION).and_then(|value| {
-        let (scheme, secret) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
-    });
-    if given.is_some_and(|secret| token.is(secret.as_bytes())) {
-        return Ok(());
+async fn check_token(app: &App, given: Option<&str>) -> Result<(), Problem> {
+    match is_known(app.config(), given)? {
+        Known::Yes => Ok(()),
+        Known::AskIssuer(token) => match app.issuer() {
+            Some(issuer) => issuer.check(token).await,
+            None => Err(Problem::new(&INVALID_TOKEN, "expected the token of this server")),
+        },
     }
-    Err(Problem::new(&UNAUTHORIZED, "expected the token of this server"))
+}
+
+/// Whether a token is that of the server itself.
+#[derive(Debug, PartialEq, Eq)]
+enum Known<'t> {
+    /// It is, or none is needed.
+    Yes,
+    /// It is not; an issuer may have made it.
+    AskIssuer(&'t str),
+}
+
+fn is_known<'t>(config: &Config, given: Option<&'t str>) -> Result<Known<'t>, Problem> {
+    if !config.asks_for_token() {
+        return Ok(Known::Yes);
+    }
+    let given = given.ok_or_else(|| Problem::new(&UNAUTHORIZED, "expected a token in the header Authorization"))?;
+    let is_own = config.token.as_ref().is_some_and(|token| token.is(given.as_bytes()));
+    Ok(if is_own { Known::Yes } else { Known::AskIssuer(given) })
+}
+
+/// The token of a request.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, secret) = only(headers, header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim()).filter(|secret| !secret.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Token;
+    use crate::oidc::OidcConfig;
     use crate::problem::Kind;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -123,13 +148,26 @@ mod tests {
     #[test]
     fn a_token_opens_and_nothing_else_does() {
         let config = Config { token: Some(Token::new("0123456789abcdef").unwrap()), ..Config::default() };
-        let with = |value: &str| check_token(&config, &headers(&[("authorization", value)])).is_ok();
+        let with = |value: &str| {
+            let headers = headers(&[("authorization", value)]);
+            is_known(&config, bearer(&headers)).is_ok_and(|known| known == Known::Yes)
+        };
         assert!(with("Bearer 0123456789abcdef") && with("bearer 0123456789abcdef"));
         for wrong in ["", "Bearer", "Bearer ", "Basic 0123456789abcdef", "0123456789abcdef", "Bearer 0123456789abcdeg"]
         {
             assert!(!with(wrong), "{wrong}");
         }
-        assert!(check_token(&config, &HeaderMap::new()).is_err());
-        assert!(check_token(&Config::default(), &HeaderMap::new()).is_ok());
+        assert_eq!(is_known(&config, None).unwrap_err().kind, &UNAUTHORIZED);
+        assert_eq!(is_known(&Config::default(), None).unwrap(), Known::Yes);
+        let twice = headers(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]);
+        assert_eq!(bearer(&twice), None);
+    }
+
+    #[test]
+    fn with_an_issuer_every_name_of_the_server_is_answered() {
+        let config = Config { oidc: Some(OidcConfig::new("https://login.example", "knowmvg")), ..Config::default() };
+        assert_eq!(neighbour(&config, &[("host", "viewer.example")]), None);
+        assert_eq!(is_known(&config, None).unwrap_err().kind, &UNAUTHORIZED);
+        assert_eq!(is_known(&config, Some("a.b.c")).unwrap(), Known::AskIssuer("a.b.c"));
     }
 }

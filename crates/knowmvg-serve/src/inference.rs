@@ -25,7 +25,8 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::pool::{Cancel, deadline};
+use crate::origin::Need;
+use crate::pool::{Cancel, Seat, deadline};
 use crate::problem::{BAD_REQUEST, INTERNAL, Problem};
 use crate::upload::{Upload, decoded, enter, receive_json};
 
@@ -81,7 +82,10 @@ pub(crate) async fn infer(State(app): State<App>, request: Request) -> Result<Re
     let limits = app.limits();
     let (bytes, words) = receive_json(request, limits, parse).await?.question(limits)?;
     let worker = app.clone();
-    let work = move |cancel: &Cancel| worker.whole(bytes, &words, cancel, &mut |_| ());
+    let work = move |seat: &Seat| {
+        worker.origin(&bytes, Need::Nobody)?;
+        worker.whole(bytes, &words, seat, &mut |_| ())
+    };
     let (grounding, _) = app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await?;
     Ok(said(&answer(&grounding)?))
 }

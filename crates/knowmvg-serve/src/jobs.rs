@@ -21,8 +21,8 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::film::Film;
 use crate::id::Id;
-use crate::origin::Origin;
-use crate::pool::{Cancel, Place, deadline};
+use crate::origin::{Need, Origin};
+use crate::pool::{Cancel, Place, Seat, deadline};
 use crate::problem::{NOT_FINISHED, NOT_FOUND, Problem, QUEUE_FULL};
 use crate::store::Held;
 use crate::upload::{Words, enter, receive};
@@ -149,10 +149,10 @@ pub(crate) async fn create(Shared(app): Shared<App>, request: Request) -> Result
 
 async fn run(app: App, id: String, job: Arc<Job>, place: Place, (bytes, words): (Vec<u8>, Words)) {
     let (worker, told) = (app.clone(), job.clone());
-    let work = move |cancel: &Cancel| {
-        let origin = Origin::read(&bytes);
-        let (grounding, image) = worker.whole(bytes, &words, cancel, &mut |step| told.set(step.into()))?;
-        Ok(Finished { grounding, film: Film::from(&image), origin })
+    let work = move |seat: &Seat| {
+        let origin = worker.origin(&bytes, Need::Later)?;
+        let (grounding, film) = worker.whole(bytes, &words, seat, &mut |step| told.set(step.into()))?;
+        Ok(Finished { grounding, film, origin })
     };
     // Nobody holds a connection open for it, so it may wait as long as the queue is.
     let done = app.pool().run(place, None, job.cancel.clone(), work).await;
@@ -201,7 +201,7 @@ pub(crate) async fn result(Shared(app): Shared<App>, Id(id): Id, request: Reques
         }
     };
     let place = app.pool().enter()?;
-    let work = move |_: &Cancel| Answer::new(&finished.grounding, &finished.film, &finished.origin, format);
+    let work = move |_: &Seat| Answer::new(&finished.grounding, &finished.film, &finished.origin, format);
     app.pool().run(place, deadline(app.limits().timeout), Cancel::default(), work).await
 }
 

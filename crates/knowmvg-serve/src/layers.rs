@@ -10,7 +10,7 @@ use knowmvg::layer::{Layer, map_shape};
 use knowmvg::render;
 
 use crate::app::App;
-use crate::pool::{Cancel, deadline};
+use crate::pool::{Cancel, Seat, deadline};
 use crate::problem::{NO_LAYER, NOT_FOUND, Problem, UNDRAWABLE};
 use crate::sessions::{Encoded, find};
 use crate::upload::{Words, enter, receive};
@@ -27,9 +27,9 @@ pub(crate) async fn layer(State(app): State<App>, named: Named, request: Request
     let limits = app.limits();
     let words = receive(request, limits).await?.words(limits)?;
     let worker = app.clone();
-    let work = move |cancel: &Cancel| {
-        check(cancel)?;
-        worker.layer(&encoded, &words, finding, layer, cancel)
+    let work = move |seat: &Seat| {
+        check(seat)?;
+        worker.layer(&encoded, &words, finding, layer, seat)
     };
     let png = app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
@@ -43,10 +43,10 @@ impl App {
         words: &Words,
         finding: usize,
         layer: Layer,
-        cancel: &Cancel,
+        seat: &Seat,
     ) -> Result<Vec<u8>, Problem> {
         let explanation = self.explain(&encoded.session, words, finding)?;
-        check(cancel)?;
+        check(seat)?;
         let (width, height) = (encoded.empty.image.width, encoded.empty.image.height);
         let shape = map_shape(width, height);
         let [cols, rows] = shape;

@@ -1,9 +1,9 @@
 //! HTTP API and web page: uploads in, [`Grounding`](knowmvg::grounding::Grounding)s out.
 //!
 //! ```text
-//! connection ──server──▶ request ──observe──▶ one line, one count ──guard──▶ token, or Host and Origin
+//! connection ──server──▶ request ──observe──▶ one line, one count ──guard, oidc──▶ token, or Host and Origin
 //!     ──upload──▶ image, words ──pool──▶ a place in the queue, then a worker
-//!     ──work──▶ GreyImage ─▶ encoded image ─▶ Grounding ──answer──▶ JSON · COCO · PNG · SVG · DICOM
+//!     ──work, batch──▶ GreyImage ─▶ encoded image ─▶ Grounding ──answer──▶ JSON · COCO · PNG · SVG · DICOM
 //! ```
 //!
 //! * Nothing of a patient reaches a log, a metric, an error or a path: log lines have routes and not paths, errors say
@@ -21,6 +21,7 @@
 mod accept;
 mod answer;
 mod app;
+mod batch;
 mod coco;
 mod config;
 mod export;
@@ -34,6 +35,7 @@ mod jobs;
 mod layers;
 mod metrics;
 mod observe;
+mod oidc;
 mod origin;
 mod page;
 mod pool;
@@ -47,5 +49,6 @@ mod work;
 pub use app::{App, endpoints};
 pub use config::{Config, ConfigError, Limits, MIN_TOKEN_LEN, Token};
 pub use observe::Log;
+pub use oidc::{OidcConfig, RequiredClaim};
 pub use server::{ServeError, Server};
 pub use upload::MAX_PHRASE_BYTES;

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Seconds.
 const BOUNDS: [f64; 10] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0];
 
+/// Upper bounds of the buckets of batches.
+const SIZES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+
 /// A step of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
@@ -44,6 +47,34 @@ pub(crate) struct Metrics {
 struct Counts {
     requests: BTreeMap<(String, &'static str, u16), u64>,
     stages: BTreeMap<Stage, Histogram>,
+    batch_requests: Sizes,
+    batch_phrases: Sizes,
+}
+
+/// How large batches were.
+#[derive(Debug, Default)]
+struct Sizes {
+    /// Per bucket, the last one without a bound; not cumulative.
+    buckets: [u64; SIZES.len() + 1],
+    sum: u64,
+}
+
+impl Sizes {
+    fn add(&mut self, size: usize) {
+        self.buckets[SIZES.iter().position(|bound| size <= *bound).unwrap_or(SIZES.len())] += 1;
+        self.sum += size as u64;
+    }
+
+    fn write(&self, text: &mut String, name: &str, help: &str) {
+        header(text, name, help, "histogram");
+        let mut below = 0;
+        let bounds = SIZES.iter().map(usize::to_string).chain(["+Inf".to_owned()]);
+        for (bound, count) in bounds.zip(self.buckets) {
+            below += count;
+            let _ = writeln!(text, "knowmvg_{name}_bucket{{le=\"{bound}\"}} {below}");
+        }
+        let _ = writeln!(text, "knowmvg_{name}_sum {}\nknowmvg_{name}_count {below}", self.sum);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -76,12 +107,25 @@ impl Metrics {
         histogram.sum += seconds;
     }
 
+    /// A pass of the decoder for several requests, or for one where others might have been.
+    pub fn decoded(&self, requests: usize, phrases: usize) {
+        let mut counts = self.lock();
+        counts.batch_requests.add(requests);
+        counts.batch_phrases.add(phrases);
+    }
+
     /// The text that Prometheus reads.
     pub fn text(&self, now: Now) -> String {
         let mut text = String::new();
         let counts = self.lock();
         counter(&mut text, &counts.requests);
         histograms(&mut text, &counts.stages);
+        counts.batch_requests.write(
+            &mut text,
+            "batch_requests",
+            "Requests of each batch; none without --batch-phrases.",
+        );
+        counts.batch_phrases.write(&mut text, "batch_phrases", "Phrases of each batch.");
         let gauges = [
             ("requests_running", "Requests and jobs at a worker.", now.running),
             ("requests_waiting", "Requests and jobs that arrive or wait for a worker.", now.waiting),
@@ -139,6 +183,9 @@ mod tests {
         for milliseconds in [5, 500, 500, 1_000_000] {
             metrics.took(Stage::Encode, Duration::from_millis(milliseconds));
         }
+        for (requests, phrases) in [(1, 1), (3, 17), (70, 70)] {
+            metrics.decoded(requests, phrases);
+        }
         metrics.answered("/v1/ground", "POST", 200);
         metrics.answered("/v1/ground", "POST", 200);
         let text = metrics.text(Now { running: 1, waiting: 2, sessions: 3, jobs: 4 });
@@ -149,6 +196,13 @@ mod tests {
             "knowmvg_stage_seconds_bucket{stage=\"encode\",le=\"+Inf\"} 4",
             "knowmvg_stage_seconds_count{stage=\"encode\"} 4",
             "knowmvg_requests_total{route=\"/v1/ground\",method=\"POST\",status=\"200\"} 2",
+            "knowmvg_batch_requests_bucket{le=\"1\"} 1",
+            "knowmvg_batch_requests_bucket{le=\"4\"} 2",
+            "knowmvg_batch_requests_bucket{le=\"64\"} 2",
+            "knowmvg_batch_requests_bucket{le=\"+Inf\"} 3",
+            "knowmvg_batch_requests_sum 74",
+            "knowmvg_batch_phrases_bucket{le=\"32\"} 2",
+            "knowmvg_batch_phrases_count 3",
             "knowmvg_requests_waiting 2",
             "knowmvg_jobs 4",
         ] {

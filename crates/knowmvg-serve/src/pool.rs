@@ -3,10 +3,11 @@
 //! Whoever finds no place in the queue is told so at once, before the body is read. Work whose client is gone, or whose
 //! time is over, is told to stop, and holds its worker until it does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
@@ -44,6 +45,40 @@ impl Cancel {
     }
 }
 
+/// What work has: a worker, and word of whether anybody still waits.
+pub(crate) struct Seat {
+    worker: Mutex<Option<OwnedSemaphorePermit>>,
+    workers: Arc<Semaphore>,
+    cancel: Cancel,
+}
+
+impl Seat {
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// Gives the worker to others, before this work waits for them.
+    pub fn rest(&self) {
+        drop(self.lock().take());
+    }
+
+    /// Waits for a worker again, if it was given away; for what takes memory or time. Not for asynchronous code.
+    pub fn resume(&self) {
+        let mut worker = self.lock();
+        if worker.is_none() {
+            *worker = Handle::current().block_on(self.workers.clone().acquire_owned()).ok();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Cancels when it is dropped: by a time-out, or because the client went away.
 struct CancelOnDrop(Cancel);
 
@@ -76,18 +111,24 @@ impl Pool {
         place: Place,
         deadline: Option<Instant>,
         cancel: Cancel,
-        work: impl FnOnce(&Cancel) -> Result<T, Problem> + Send + 'static,
+        work: impl FnOnce(&Seat) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let _guard = CancelOnDrop(cancel.clone());
         let worker = before(deadline, self.workers.clone().acquire_owned()).await?;
         let worker = worker.map_err(|_| Problem::new(&INTERNAL, "the workers are gone"))?;
+        let seat = Seat { worker: Mutex::new(Some(worker)), workers: self.workers.clone(), cancel };
         let task = spawn_blocking(move || {
             // The place and the worker are free when the work ends, not when its client leaves.
-            let _held = (place, worker);
-            work(&cancel)
+            let _held = place;
+            work(&seat)
         });
         // The message of a panic may quote what was sent; it stays where it is.
         before(deadline, task).await?.unwrap_or_else(|_| Err(Problem::new(&INTERNAL, "the work ended unexpectedly")))
+    }
+
+    /// A worker for work that nobody waits for alone.
+    pub async fn worker(&self) -> Option<OwnedSemaphorePermit> {
+        self.workers.clone().acquire_owned().await.ok()
     }
 
     /// Requests that are being served, and such that wait.
@@ -143,7 +184,7 @@ mod tests {
             let first = {
                 let (pool, place) = (pool.clone(), pool.enter().unwrap());
                 tokio::spawn(async move {
-                    let work = move |_: &Cancel| {
+                    let work = move |_: &Seat| {
                         begin.send(()).unwrap();
                         may_finish.recv().unwrap();
                         Ok(1)
@@ -171,8 +212,8 @@ mod tests {
         let cancel = Cancel::default();
         let late = block_on(async {
             let soon = Some(Instant::now() + Duration::from_millis(20));
-            let until_told = |cancel: &Cancel| {
-                while !cancel.is_cancelled() {
+            let until_told = |seat: &Seat| {
+                while !seat.is_cancelled() {
                     std::thread::yield_now();
                 }
                 Ok(())
@@ -181,6 +222,35 @@ mod tests {
         });
         assert_eq!(late.unwrap_err().kind, &TIMED_OUT);
         assert!(cancel.is_cancelled());
+    }
+
+    #[test]
+    fn whoever_rests_lets_others_work_and_comes_back_after_them() {
+        let pool = Arc::new(Pool::new(1, 1));
+        block_on(async {
+            let (begin, has_begun) = mpsc::channel();
+            let (finish, may_finish) = mpsc::channel::<()>();
+            let first = {
+                let (pool, place) = (pool.clone(), pool.enter().unwrap());
+                tokio::spawn(async move {
+                    let work = move |seat: &Seat| {
+                        seat.rest();
+                        begin.send(()).unwrap();
+                        may_finish.recv().unwrap();
+                        seat.resume();
+                        seat.resume();
+                        Ok(1)
+                    };
+                    pool.run(place, None, Cancel::default(), work).await
+                })
+            };
+            spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
+            assert_eq!(pool.load(), (0, 1));
+            assert_eq!(pool.run(pool.enter().unwrap(), None, Cancel::default(), |_| Ok(2)).await.unwrap(), 2);
+            finish.send(()).unwrap();
+            assert_eq!(first.await.unwrap().unwrap(), 1);
+        });
+        assert_eq!(pool.load(), (0, 0));
     }
 
     #[test]

@@ -31,6 +31,10 @@ kinds! {
         "send multipart/form-data with the fields image, report and phrase, or JSON with the keys image (base64), report and phrases";
     UNAUTHORIZED: UNAUTHORIZED, "unauthorized", "A token is needed",
         "send the header `Authorization: Bearer TOKEN` with the token of this server";
+    INVALID_TOKEN: UNAUTHORIZED, "invalid-token", "The token is not valid",
+        "send the token of this server, or get a new one from its issuer and for its audience";
+    INSUFFICIENT_SCOPE: FORBIDDEN, "insufficient-scope", "The token does not allow this",
+        "get a token from the issuer with the scopes that WWW-Authenticate names; who runs this server knows the claims";
     FOREIGN_ORIGIN: FORBIDDEN, "foreign-origin", "Another web site may not use this server",
         "open the page of this server itself, or start it with --allow-origin";
     NOT_FOUND: NOT_FOUND, "not-found", "There is nothing here",
@@ -53,6 +57,8 @@ kinds! {
         "without a token it answers to localhost, 127.0.0.1 and [::1] only";
     UNREADABLE_IMAGE: UNPROCESSABLE_ENTITY, "unreadable-image", "The image cannot be read",
         "send a frontal chest radiograph as DICOM, PNG or JPEG";
+    NOT_DEIDENTIFIED: UNPROCESSABLE_ENTITY, "not-deidentified", "The image cannot be de-identified",
+        "send an image of a standard class without text in its pixels, or as a picture; this server was started with --deidentify";
     UNREADABLE_TEXT: UNPROCESSABLE_ENTITY, "unreadable-text", "The report or a phrase cannot be read",
         "send UTF-8 within the limits that docs/serve.md states";
     NOTHING_ASKED: UNPROCESSABLE_ENTITY, "nothing-asked", "There is nothing to look for",
@@ -69,6 +75,8 @@ kinds! {
         "report it with the header X-Request-Id, and without the image or the report";
     QUEUE_FULL: SERVICE_UNAVAILABLE, "queue-full", "The queue is full",
         "nothing was done; send the same request again after Retry-After";
+    ISSUER_AWAY: SERVICE_UNAVAILABLE, "issuer-away", "Tokens cannot be checked now",
+        "send the same request again after Retry-After; the log of the server says what is wrong with the issuer";
     TIMED_OUT: SERVICE_UNAVAILABLE, "timed-out", "The work took too long",
         "nothing was kept; send it again after Retry-After, as a job, or start the server with a longer --timeout";
 }
@@ -81,11 +89,13 @@ pub(crate) struct Problem {
     pub detail: String,
     /// Seconds.
     pub retry_after: Option<u64>,
+    /// What a token would have to allow.
+    pub scope: Option<String>,
 }
 
 impl Problem {
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None }
+        Self { kind, detail: detail.into(), retry_after: None, scope: None }
     }
 
     pub fn retry_after(self, seconds: u64) -> Self {
@@ -102,6 +112,22 @@ impl Problem {
             "hint": self.kind.hint,
         })
     }
+
+    /// What the client is told of tokens (RFC 6750 §3); nothing unless the problem is one of them.
+    fn challenge(&self) -> Option<HeaderValue> {
+        let error = match self.kind.slug {
+            // Who has sent no token is told no error.
+            "unauthorized" => return Some(HeaderValue::from_static("Bearer")),
+            "invalid-token" => "invalid_token",
+            "insufficient-scope" => "insufficient_scope",
+            _ => return None,
+        };
+        let mut challenge = format!("Bearer error=\"{error}\", error_description=\"{}\"", self.detail);
+        if let Some(scope) = &self.scope {
+            challenge.push_str(&format!(", scope=\"{scope}\""));
+        }
+        HeaderValue::try_from(challenge).ok()
+    }
 }
 
 /// The kind of problem that a response tells, for the log.
@@ -111,13 +137,14 @@ pub(crate) struct Told(pub &'static str);
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.kind.status, self.json().to_string()).into_response();
+        let challenge = self.challenge();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.kind == &UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response.extensions_mut().insert(Told(self.kind.slug));
         response
@@ -147,5 +174,8 @@ mod tests {
         let closed = Problem::new(&UNAUTHORIZED, "x").into_response();
         assert_eq!(closed.headers()["www-authenticate"], "Bearer");
         assert_eq!(closed.headers()["content-type"], "application/problem+json");
+        let wrong = Problem { scope: Some("a b".into()), ..Problem::new(&INSUFFICIENT_SCOPE, "expected x") };
+        let challenge = "Bearer error=\"insufficient_scope\", error_description=\"expected x\", scope=\"a b\"";
+        assert_eq!(wrong.into_response().headers()["www-authenticate"], challenge);
     }
 }

@@ -83,11 +83,14 @@ impl Server {
     pub fn run(self, grounder: Grounder, log: Log) -> Result<(), ServeError> {
         quiet_panics(log.clone());
         let app = App::new(Box::leak(Box::new(grounder)), self.config.clone(), log)?;
-        // Those that work, and a few that parse meanwhile.
-        let threads = self.config.limits.workers.saturating_add(2);
+        let limits = &self.config.limits;
+        // Those that work, and a few that parse, or fetch keys, meanwhile.
+        let threads = limits.workers.saturating_add(3);
+        // Everybody in the queue may wait for a batch, and batches need workers of their own.
+        let waiting = if limits.batch_phrases > 0 { limits.workers.saturating_add(limits.queue) } else { 0 };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(threads)
+            .max_blocking_threads(threads.saturating_add(waiting))
             .enable_all()
             .build()
             .map_err(ServeError::Start)?;

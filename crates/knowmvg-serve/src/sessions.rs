@@ -16,8 +16,8 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::film::Film;
 use crate::id::Id;
-use crate::origin::Origin;
-use crate::pool::{Cancel, deadline};
+use crate::origin::{Need, Origin};
+use crate::pool::{Cancel, Seat, deadline};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem};
 use crate::store::Held;
 use crate::upload::{enter, receive};
@@ -28,7 +28,7 @@ const SHOWN_SIDE: u32 = 2_048;
 
 /// An encoded image.
 pub(crate) struct Encoded {
-    pub session: Session<'static>,
+    pub session: Arc<Session<'static>>,
     pub film: Film,
     /// Whoever asks next may want it as DICOM.
     pub origin: Origin,
@@ -48,12 +48,13 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
     let (place, request) = enter(&app, request).await?;
     let bytes = receive(request, app.limits()).await?.image()?;
     let worker = app.clone();
-    let work = move |cancel: &Cancel| {
-        check(cancel)?;
+    let work = move |seat: &Seat| {
+        check(seat)?;
+        let origin = worker.origin(&bytes, Need::Later)?;
         let image = worker.read_image(&bytes)?;
         let session = worker.encode(&image)?;
         let empty = session.grounding(Vec::new());
-        Ok(Arc::new(Encoded { session, film: Film::from(&image), origin: Origin::read(&bytes), empty }))
+        Ok(Arc::new(Encoded { session, film: Film::from(&image), origin, empty }))
     };
     let encoded = app.pool().run(place, deadline(app.limits().timeout), Cancel::default(), work).await?;
     let id = app.sessions().insert(encoded.clone(), Instant::now());
@@ -75,7 +76,7 @@ pub(crate) async fn show(State(app): State<App>, Id(id): Id) -> Result<Response,
 pub(crate) async fn image(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
     let encoded = find(&app, &id)?;
     let place = app.pool().enter()?;
-    let work = move |_: &Cancel| encoded.film.draw(|view| render::grey_png(view, SHOWN_SIDE));
+    let work = move |_: &Seat| encoded.film.draw(|view| render::grey_png(view, SHOWN_SIDE));
     let png = app.pool().run(place, deadline(app.limits().timeout), Cancel::default(), work).await?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
 }
@@ -91,10 +92,10 @@ pub(crate) async fn ground(State(app): State<App>, Id(id): Id, request: Request)
     let limits = app.limits();
     let words = receive(request, limits).await?.words(limits)?;
     let worker = app.clone();
-    let work = move |cancel: &Cancel| {
-        check(cancel)?;
-        let grounding = worker.ground(&encoded.session, &words, cancel, &mut |_| ())?;
-        Answer::new(&grounding, &encoded.film, &encoded.origin, format)
+    let work = move |seat: &Seat| {
+        check(seat)?;
+        let grounding = worker.ground(&encoded.session, &words, seat, &mut |_| ())?;
+        Answer::at(seat, &grounding, &encoded.film, &encoded.origin, format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await
 }

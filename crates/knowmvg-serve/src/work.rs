@@ -1,5 +1,6 @@
 //! What a worker does: bytes → image → encoded image → grounding.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use knowmvg::ask::{Asking, report_warnings};
@@ -8,8 +9,9 @@ use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
 
 use crate::app::App;
+use crate::film::Film;
 use crate::metrics::Stage;
-use crate::pool::Cancel;
+use crate::pool::Seat;
 use crate::problem::{INTERNAL, NO_LAYER, NOT_FOUND, Problem, TIMED_OUT, UNREADABLE_IMAGE};
 use crate::upload::Words;
 
@@ -27,33 +29,38 @@ impl App {
     }
 
     /// Encodes an image and finds its lungs.
-    pub(crate) fn encode(&self, image: &GreyImage) -> Result<Session<'static>, Problem> {
+    pub(crate) fn encode(&self, image: &GreyImage) -> Result<Arc<Session<'static>>, Problem> {
         let start = Instant::now();
         let session = self.grounder().session(image);
         let session = session.map_err(|_| Problem::new(&INTERNAL, "the image could not be encoded"))?;
         self.metrics().took(Stage::Encode, start.elapsed());
-        Ok(session)
+        Ok(Arc::new(session))
     }
 
-    /// Grounds words on an encoded image, and tells after every pass how far it is.
+    /// Grounds words on an encoded image, and tells after every pass how far it is. Afterwards there may be no worker any more.
     pub(crate) fn ground(
         &self,
-        session: &Session<'static>,
+        session: &Arc<Session<'static>>,
         words: &Words,
-        cancel: &Cancel,
+        seat: &Seat,
         tell: &mut dyn FnMut(Passed),
     ) -> Result<Grounding, Problem> {
         let start = Instant::now();
         let Asking { asked, warnings } = session.asked(words.report.as_deref(), &words.phrases);
-        let grounding = session.grounding_while(asked, &mut |passed| {
-            tell(passed);
-            !cancel.is_cancelled()
-        });
-        let mut grounding = grounding.ok_or_else(stopped)?;
+        let mut grounding = match self.batches() {
+            Some(_) => self.ground_together(session, asked, seat, tell)?,
+            None => {
+                let go_on = &mut |passed| {
+                    tell(passed);
+                    !seat.is_cancelled()
+                };
+                session.grounding_while(asked, go_on).ok_or_else(stopped)?
+            }
+        };
         grounding.warnings.extend(warnings);
         grounding.warnings.extend(report_warnings(words.report.as_deref(), &grounding));
         self.metrics().took(Stage::Ground, start.elapsed());
-        Ok(grounding)
+        Ok(self.leaving(grounding))
     }
 }
 
@@ -98,27 +105,31 @@ impl App {
         &self,
         bytes: Vec<u8>,
         words: &Words,
-        cancel: &Cancel,
+        seat: &Seat,
         tell: &mut dyn FnMut(Step),
-    ) -> Result<(Grounding, GreyImage), Problem> {
-        check(cancel)?;
+    ) -> Result<(Grounding, Film), Problem> {
+        check(seat)?;
         tell(Step::Reading);
         let image = self.read_image(&bytes)?;
         drop(bytes);
-        check(cancel)?;
+        check(seat)?;
         tell(Step::Encoding);
         let session = self.encode(&image)?;
-        check(cancel)?;
-        let grounding = self.ground(&session, words, cancel, &mut |passed| tell(Step::Grounding(passed)))?;
-        Ok((grounding, image))
+        // It may wait for a while from here on, and needs a quarter of the memory for that.
+        let film = Film::from(&image);
+        drop(image);
+        check(seat)?;
+        let grounding = self.ground(&session, words, seat, &mut |passed| tell(Step::Grounding(passed)))?;
+        Ok((grounding, film))
     }
 }
 
 /// Between two steps: whether there is still somebody who waits.
-pub(crate) fn check(cancel: &Cancel) -> Result<(), Problem> {
-    if cancel.is_cancelled() { Err(stopped()) } else { Ok(()) }
+pub(crate) fn check(seat: &Seat) -> Result<(), Problem> {
+    if seat.is_cancelled() { Err(stopped()) } else { Ok(()) }
 }
 
-fn stopped() -> Problem {
+/// Nobody waits any more.
+pub(crate) fn stopped() -> Problem {
     Problem::new(&TIMED_OUT, "the work was stopped")
 }

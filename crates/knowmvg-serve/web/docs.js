@@ -198,10 +198,10 @@ function show(api) {
   const schemas = Object.entries(api.components.schemas);
   $("about").textContent = api.info.summary;
   $("intro").append(make("p", "", ...prose(api.info.description)));
-  const token = resolved(api, api.components.securitySchemes?.bearer);
-  if (token) {
+  const schemes = Object.values(api.components.securitySchemes ?? {});
+  if (schemes.length) {
     const words = "`Authorization: Bearer TOKEN` goes with every request that is not marked as open. ";
-    $("intro").append(make("p", "", ...prose(words + token.description)));
+    $("intro").append(make("p", "", ...prose(words + schemes.map((scheme) => scheme.description).join(" "))));
   }
   $("operations").append(...[...groups].map(([tag, entries]) => section(api, tag, entries)));
   $("schemas").append(...schemas.map(([name, schema]) => schemaCard(name, schema)));

@@ -2,6 +2,8 @@
 //!
 //! The image is encoded once per [`Session`]; each further phrase costs milliseconds.
 
+mod course;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -11,8 +13,8 @@ use crate::calibration::{Calibration, Signs};
 use crate::decoder::{ANATOMY, Decoder, anatomy_key, identity_thorax};
 use crate::geometry::{Box2, Image, Map, Model, Thorax};
 use crate::grounding::{
-    AnatomyBox, Assertion, Evidence, GroundedPhrase, Grounding, ImageInfo, ModelInfo, NOTICE, PhraseText, Range2,
-    SCHEMA_VERSION, ScoredBox, Support,
+    AnatomyBox, Assertion, Evidence, GroundedPhrase, Grounding, ImageInfo, ModelInfo, PhraseText, Range2, ScoredBox,
+    Support,
 };
 use crate::image::GreyImage;
 use crate::image::preprocess::prepare;
@@ -34,6 +36,8 @@ use crate::prior::frame::model_from_typical;
 use crate::prior::table::PriorTable;
 use crate::reader::{PhraseReader, ReadPhrase, Seen};
 use crate::report::Phrase;
+
+pub use course::{Course, pass_shape};
 
 /// Most phrases of one report that are grounded; the others are listed without boxes, with a warning.
 pub const MAX_PHRASES: usize = 256;
@@ -422,47 +426,15 @@ impl Session<'_> {
     }
 
     /// Like [`grounding`](Self::grounding), but asks after every pass of the decoder whether to go on; `None` if not.
-    pub fn grounding_while(&self, mut asked: Vec<Asked>, go_on: &mut dyn FnMut(Passed) -> bool) -> Option<Grounding> {
-        let mut warnings = self.warnings.clone();
-        if asked.len() > MAX_PHRASES {
-            warnings.push(format!(
-                "expected at most {MAX_PHRASES} phrases, found {}; the others were left out",
-                asked.len()
-            ));
-            asked.truncate(MAX_PHRASES);
-        }
-        Some(Grounding {
-            schema_version: SCHEMA_VERSION.into(),
-            notice: NOTICE.into(),
-            id: None,
-            image: self.info.clone(),
-            anatomy: self.anatomy(),
-            findings: self.phrases(&asked, go_on)?,
-            warnings,
-            model: self.grounder.info(),
-        })
-    }
-
-    fn phrases(&self, asked: &[Asked], go_on: &mut dyn FnMut(Passed) -> bool) -> Option<Vec<GroundedPhrase>> {
-        let prepared: Vec<Prepared> = asked.iter().map(|a| self.prepare(&a.phrase)).collect();
-        let wanted: Vec<usize> =
-            (0..asked.len()).filter(|i| self.is_groundable(&asked[*i].phrase, &prepared[*i].linked)).collect();
-        let mut answers: Vec<Option<Answer>> = vec![None; asked.len()];
-        let mut passed = Passed { decoded: 0, wanted: wanted.len() };
-        // Phrases that are decoded together share the frame of their priors.
-        let (anatomy, findings): (Vec<usize>, Vec<usize>) = wanted.into_iter().partition(|i| prepared[*i].is_anatomy);
-        for chunk in anatomy.chunks(PHRASES_PER_PASS).chain(findings.chunks(PHRASES_PER_PASS)) {
-            let batch = chunk.iter().map(|i| (&asked[*i], &prepared[*i]));
-            for (i, answer) in chunk.iter().zip(self.decode(prepared[chunk[0]].frame, batch, &mut ())) {
-                answers[*i] = Some(answer);
-            }
-            passed.decoded += chunk.len();
-            if !go_on(passed) {
+    pub fn grounding_while(&self, asked: Vec<Asked>, go_on: &mut dyn FnMut(Passed) -> bool) -> Option<Grounding> {
+        let mut course = self.course(asked);
+        while !course.is_done() {
+            self.grounder.pass(&mut [(self, &mut course)]);
+            if !go_on(course.passed()) {
                 return None;
             }
         }
-        let answered = asked.iter().zip(&prepared).zip(&answers);
-        Some(answered.map(|((asked, prepared), answer)| self.grounded(asked, prepared, answer.as_ref())).collect())
+        Some(self.finish(course))
     }
 
     fn prepare(&self, phrase: &Phrase) -> Prepared {
@@ -470,13 +442,18 @@ impl Session<'_> {
         let decoder = self.grounder.decoder();
         match structure(&linked) {
             Some(name) => {
-                Prepared { prior: decoder.anatomy_prior(name), linked, frame: identity_thorax(), is_anatomy: true }
+                Prepared { prior: decoder.anatomy_prior(name), linked, frame: self.frame_of(true), is_anatomy: true }
             }
             None => {
                 let prior = decoder.prior(phrase, &linked);
-                Prepared { linked, prior, frame: self.model_from_thorax, is_anatomy: false }
+                Prepared { linked, prior, frame: self.frame_of(false), is_anatomy: false }
             }
         }
+    }
+
+    /// Where priors lie: those of lungs and heart, which carry the patient's frame, on the square.
+    fn frame_of(&self, is_anatomy: bool) -> Map<Model, Thorax> {
+        if is_anatomy { identity_thorax() } else { self.model_from_thorax }
     }
 
     /// A denied finding has no box; nor has one that the knowledge base says can't be boxed.
@@ -485,21 +462,19 @@ impl Session<'_> {
         phrase.assertion != Assertion::Absent && finding.is_none_or(|f| f.groundable)
     }
 
-    fn decode<'p>(
-        &self,
-        frame: Map<Model, Thorax>,
-        batch: impl Iterator<Item = (&'p Asked, &'p Prepared)>,
-        trace: &mut impl crate::model::trace::Trace,
-    ) -> Vec<Answer> {
+    /// What the decoder reads of a phrase.
+    fn input(&self, asked: &Asked, prepared: &Prepared) -> PhraseInput {
         let decoder = self.grounder.decoder();
-        let grid = self.features.grid;
-        let input = |(asked, prepared): (&Asked, &Prepared)| PhraseInput {
+        PhraseInput {
             embed: asked.embed.clone(),
-            ..decoder.input(&asked.phrase, &prepared.prior, &frame, grid)
-        };
-        let phrases = batch.map(input).collect();
-        let image = ImageInput { features: &self.features, model_from_thorax: frame, phrases };
-        decoder.answers(&[image], trace).remove(0)
+            ..decoder.input(&asked.phrase, &prepared.prior, &prepared.frame, self.features.grid)
+        }
+    }
+
+    fn decode(&self, asked: &Asked, prepared: &Prepared, trace: &mut impl crate::model::trace::Trace) -> Answer {
+        let phrases = vec![self.input(asked, prepared)];
+        let image = ImageInput { features: &self.features, model_from_thorax: prepared.frame, phrases };
+        self.grounder.decoder().answers(&[image], trace).remove(0).remove(0)
     }
 
     fn grounded(&self, asked: &Asked, prepared: &Prepared, answer: Option<&Answer>) -> GroundedPhrase {
@@ -545,7 +520,7 @@ impl Session<'_> {
             return None;
         }
         let mut trace = TraceMap::default();
-        let answer = self.decode(prepared.frame, std::iter::once((asked, &prepared)), &mut trace).remove(0);
+        let answer = self.decode(asked, &prepared, &mut trace);
         let grid = self.features.grid;
         let (query, last) = (answer.candidates[0].query, self.grounder.config.layers - 1);
         let window_side = self.grounder.config.window;

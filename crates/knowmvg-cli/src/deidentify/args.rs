@@ -1,4 +1,4 @@
-//! The arguments of `knowmvg deidentify`, and those by which `knowmvg ground` does the same.
+//! The arguments of `knowmvg deidentify`, and those by which `knowmvg ground` and `knowmvg serve` do the same.
 
 use std::path::PathBuf;
 
@@ -84,11 +84,11 @@ impl DeidentifyArgs {
     }
 }
 
-/// De-identification of what `knowmvg ground` writes.
+/// De-identification of what `knowmvg ground` writes and `knowmvg serve` answers.
 #[derive(Debug, Default, clap::Args)]
-pub struct GroundDeidentifyArgs {
-    /// Take the patient out of everything that is written and printed, and the report's own words
-    #[arg(long, requires = "key", conflicts_with_all = ["batch", "explain"])]
+pub struct ResultDeidentifyArgs {
+    /// Take the patient out of every result, whatever its form, and the report's own words
+    #[arg(long, requires = "key")]
     pub deidentify: bool,
     /// File with the key of --deidentify; `knowmvg deidentify --help` says more
     #[arg(long, value_name = "FILE", requires = "deidentify")]

@@ -13,7 +13,7 @@ use knowmvg_dicom::deidentify::{BurnedIn, Deidentified, Deidentifier, Deidentify
 use knowmvg_dicom::{MAX_FILE_BYTES, is_dicom};
 use serde_json::{Value, json};
 
-pub use args::{DeidentifyArgs, GroundDeidentifyArgs};
+pub use args::{DeidentifyArgs, ResultDeidentifyArgs};
 
 use crate::failure::{Exit, Failure};
 use crate::{files, output, progress};
@@ -52,8 +52,8 @@ fn deidentifier(key: &Path, options: Vec<ProfileOption>, allow_burned_in: bool) 
     Ok(Deidentifier::new(key::read(key)?, Profile::new(options, burned_in)))
 }
 
-/// What `knowmvg ground` was asked for.
-pub fn of_ground(args: &GroundDeidentifyArgs) -> Result<Option<Deidentifier>, Failure> {
+/// What `knowmvg ground` or `knowmvg serve` was asked for.
+pub fn of_results(args: &ResultDeidentifyArgs) -> Result<Option<Deidentifier>, Failure> {
     let Some(key) = args.key.as_deref().filter(|_| args.deidentify) else { return Ok(None) };
     let options = args.deidentify_option.iter().map(|option| (*option).into()).collect();
     deidentifier(key, options, args.allow_burned_in).map(Some)

@@ -10,6 +10,7 @@ mod laws;
 #[allow(dead_code)]
 mod made;
 mod options;
+mod planted;
 
 #[path = "../build/mod.rs"]
 mod build;

@@ -1,8 +1,10 @@
 //! Requests to the whole router with the shipped model, which is loaded once.
 
+mod batching;
 mod canary;
 mod client;
 mod contract;
+mod deidentified;
 mod export;
 mod form;
 mod grounding;
@@ -11,6 +13,7 @@ mod hostile;
 mod inference;
 mod jobs;
 mod layers;
+mod oidc;
 mod page;
 mod sessions;
 mod socket;

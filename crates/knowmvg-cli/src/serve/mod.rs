@@ -1,15 +1,19 @@
 //! `knowmvg serve`: HTTP API and web page.
 
+mod args;
+mod oidc;
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use knowmvg_serve::{Config, Limits, Log, ServeError, Server, Token};
+use knowmvg_serve::{Config, ConfigError, Limits, Log, ServeError, Server, Token};
 
-use crate::args::ServeArgs;
+pub use args::ServeArgs;
+
 use crate::failure::{Exit, Failure};
-use crate::{files, model_folder, output};
+use crate::{deidentify, files, model_folder, output};
 
 /// Longest file with a token.
 ///
@@ -33,6 +37,8 @@ fn config(args: &ServeArgs) -> Result<Config, Failure> {
     Ok(Config {
         address: args.listen,
         token: args.token_file.as_deref().map(read_token).transpose()?,
+        oidc: args.oidc.config()?,
+        deidentifier: deidentify::of_results(&args.deidentify)?,
         allowed_origins: args.allow_origin.clone(),
         limits: Limits {
             body_bytes: args.max_body.saturating_mul(1 << 20),
@@ -45,6 +51,9 @@ fn config(args: &ServeArgs) -> Result<Config, Failure> {
             job_ttl: seconds(args.job_seconds),
             timeout: seconds(args.timeout),
             connections: args.connections,
+            batch_phrases: args.batch_phrases,
+            batch_images: args.batch_images,
+            batch_window: Duration::from_millis(args.batch_window_ms),
         },
     })
 }
@@ -62,9 +71,11 @@ fn read_token(path: &Path) -> Result<Token, Failure> {
 
 fn failure(error: ServeError) -> Failure {
     let (exit, fix) = match &error {
-        ServeError::Config(_) => {
-            (Exit::Usage, "give --token-file to listen on other addresses; see `knowmvg help serve`")
-        }
+        ServeError::Config(ConfigError::Open(_)) => (
+            Exit::Usage,
+            "give --token-file or --oidc-issuer-url to listen on other addresses; see `knowmvg help serve`",
+        ),
+        ServeError::Config(_) => (Exit::Usage, "see `knowmvg help serve`"),
         ServeError::Listen { .. } => (Exit::Work, "name another address or port with --listen"),
         ServeError::Start(_) => (Exit::Work, "see whether the system allows more threads and open files"),
     };
