@@ -65,3 +65,26 @@ fn only_its_owner_can_look_into_the_data_folder() {
         assert_eq!(mode & 0o777, 0o700, "{name}");
     }
 }
+
+#[test]
+fn no_message_says_the_password_of_the_database() {
+    let node = "data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n".to_owned() + NOWHERE;
+    let url = "postgres://u:CANARY@127.0.0.1:9/d";
+    let cases = [
+        (format!("queue = \"{url}\"\n{node}"), 3, "line 1"),
+        (format!("queue = {{ url = \"{url}\", ur = 1 }}\n{node}"), 3, "ur"),
+        (format!("{node}[queue]\nurl = \"{url}\"\nschema = 5\n"), 3, "schema"),
+        (format!("{node}[queue]\nurl = \"host=127.0.0.1 password=CANARY\"\n"), 3, "postgres://"),
+        (format!("{node}[queue]\nurl = \"postgres://u:CANARY@db.example/d\"\n"), 3, "another machine"),
+        // Port 9 of this machine answers nobody.
+        (format!("{node}[queue]\nurl = \"{url}\"\n"), 1, "cannot be reached"),
+    ];
+    for (text, code, word) in cases {
+        let (_folder, path) = configured(&text);
+        for verb in ["--check", "--status"] {
+            let ran = knowmvg(["listen", &path, verb]).ended_with(code);
+            assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
+            assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+        }
+    }
+}
