@@ -119,9 +119,12 @@ pub struct ClientTls {
 pub struct Hl7Config {
     /// Address and port.
     pub listen: SocketAddr,
-    /// Addresses that may connect; anybody if empty, which only a loopback address allows.
+    /// Addresses that may connect; anybody if empty, which only a loopback address allows, or `client_ca` of `tls`.
     #[serde(default)]
     pub allow: Vec<IpAddr>,
+    /// Encrypts connections; peers need a certificate of `client_ca` if that is given.
+    #[serde(default)]
+    pub tls: Option<ServerTls>,
     /// Most connections at once; more are closed.
     #[serde(default = "default_associations")]
     pub max_connections: usize,
@@ -278,7 +281,7 @@ impl Config {
             check_open("dicom", dicom.listen, dicom.allow.is_empty(), dicom.tls.as_ref())?;
         }
         if let Some(hl7) = &self.hl7 {
-            check_open("hl7", hl7.listen, hl7.allow.is_empty(), None)?;
+            check_open("hl7", hl7.listen, hl7.allow.is_empty(), hl7.tls.as_ref())?;
         }
         self.queue.as_ref().map(Server::checked).transpose()?;
         for destination in &self.deliver {
@@ -301,7 +304,7 @@ impl Config {
         paths.extend(&mut self.model);
         let servers = [
             self.dicom.as_mut().and_then(|dicom| dicom.tls.as_mut()),
-            
+            self.hl7.as_mut().and_then(|hl7| hl7.tls.as_mut()),
         ];
         for tls in servers.into_iter().flatten() {
             paths.extend([&mut tls.certificate, &mut tls.key]);

@@ -6,7 +6,7 @@ mod authority;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod database;
-
+mod encrypted;
 mod hostile;
 mod outside;
 mod refusals;
