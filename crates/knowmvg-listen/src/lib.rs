@@ -37,6 +37,7 @@ mod result;
 mod run;
 mod spool;
 mod tls;
+mod trouble;
 mod work;
 
 pub use config::{
