@@ -23,6 +23,10 @@ fn a_configuration_that_cannot_work_names_what_is_wrong() {
         ("data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n".to_owned(), "no result could leave"),
         ("data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n".to_owned() + store, "SEVENTEEN_LETTERS"),
         ("data = \"q\"\n[dicom]\nlisten = \"0.0.0.0:0\"\n".to_owned() + NOWHERE, "no loopback address"),
+        (
+            "data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n[hl7]\nlisten = \"0.0.0.0:0\"\n".to_owned() + NOWHERE,
+            "[hl7] needs allow",
+        ),
         ("data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\nae = \"X\"\n".to_owned() + NOWHERE, "ae"),
         ("data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n".to_owned() + NOWHERE + NOWHERE, "one name"),
     ];
@@ -73,7 +77,8 @@ fn no_message_says_the_password_of_the_database() {
     let cases = [
         (format!("queue = \"{url}\"\n{node}"), 3, "line 1"),
         (format!("queue = {{ url = \"{url}\", ur = 1 }}\n{node}"), 3, "ur"),
-        (format!("{node}[queue]\nurl = \"{url}\"\nschema = 5\n"), 3, "schema"),
+        (format!("{node}[queue]\nurl = \"{url}\"\nschema = 5\n"), 3, "line 9"),
+        (format!("{node}[queue]\nurl = {url}\n"), 3, "line"),
         (format!("{node}[queue]\nurl = \"host=127.0.0.1 password=CANARY\"\n"), 3, "postgres://"),
         (format!("{node}[queue]\nurl = \"postgres://u:CANARY@db.example/d\"\n"), 3, "another machine"),
         // Port 9 of this machine answers nobody.

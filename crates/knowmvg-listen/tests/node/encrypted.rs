@@ -9,6 +9,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::authority::{Authority, Identity};
+use knowmvg_listen::Config;
+
 use crate::{Running, report};
 
 const NOWHERE: &str = "[[deliver]]\nname = \"x\"\nstow = { url = \"http://127.0.0.1:9/rs\" }\n";
@@ -92,4 +94,24 @@ fn with_client_ca_only_peers_with_a_certificate_of_it_are_let_in() {
     assert!(!ask_in_the_clear(node.hl7, &message).windows(4).any(|four| four == b"MSA|"));
     assert_eq!(node.count("report taken in"), 0);
     assert!(ask(node.hl7, &hospital, Some(&hospital.sign()), &message).unwrap().contains("MSA|AA|9"));
+}
+
+#[test]
+fn beyond_loopback_somebody_says_who_may_connect() {
+    let node = "data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n[hl7]\nlisten = \"0.0.0.0:0\"\n";
+    let tls = "certificate = \"node.pem\", key = \"node.key\"";
+    let cases = [
+        (String::new(), false),
+        (format!("tls = {{ {tls} }}\n"), false),
+        ("allow = [\"10.0.0.7\"]\n".to_owned(), true),
+        (format!("tls = {{ {tls}, client_ca = \"hospital.pem\" }}\n"), true),
+    ];
+    for (who, may) in cases {
+        let config: Config = toml::from_str(&format!("{node}{who}{NOWHERE}")).unwrap();
+        let checked = config.checked(std::path::Path::new("/etc"));
+        assert_eq!(checked.is_ok(), may, "{who}");
+        if let Some(tls) = checked.ok().and_then(|config| config.hl7.unwrap().tls) {
+            assert_eq!(tls.key, std::path::Path::new("/etc/node.key"), "paths are relative to the configuration");
+        }
+    }
 }
