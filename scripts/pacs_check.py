@@ -97,6 +97,40 @@ class Orthanc:
         return sum(change["ChangeType"] == "NewInstance" for change in changes)
 
 
+class Postgres:
+    """A server in a folder of its own, which loses its power and comes back."""
+
+    def __init__(self, folder, port):
+        self.folder, self.port, self.process = folder, port, None
+        bins = [shutil.which("initdb"), *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")))]
+        self.programs = Path([path for path in bins if path][-1]).parent
+        folder.mkdir()
+        if os.getuid() == 0:
+            shutil.chown(folder, "postgres")
+        initdb = [self.programs / "initdb", "-D", folder / "data", "-U", "knowmvg", "-E", "UTF8", "--no-locale", "-A", "trust"]
+        subprocess.run([*self.user(), *initdb], cwd="/", check=True, capture_output=True)
+
+    @staticmethod
+    def user():
+        """It refuses to run as root."""
+        return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.getuid() == 0 else []
+
+    def start(self):
+        server = [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-p", str(self.port)]
+        log = open(self.folder.parent / "postgres.log", "a")
+        self.process = subprocess.Popen([*self.user(), *server, "-c", "listen_addresses=127.0.0.1"], cwd="/", stdout=log, stderr=log)
+        wait_for("PostgreSQL", lambda: listens(self.port), 60)
+
+    def kill(self):
+        """As at a loss of power."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait()
+
+    @staticmethod
+    def is_there():
+        return shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
 class Node:
     """`knowmvg listen`, which is killed and started again."""
 
@@ -211,15 +245,20 @@ def send_report(number, port):
         return False
 
 
-def round_trip(program, folder, destination, ports, seed):
-    """Studies in by C-STORE and HL7, reports out to a destination; returns what the archive has."""
+def round_trip(program, folder, destination, ports, seed, database=None):
+    """Studies in by C-STORE and HL7, reports out to a destination; returns what the archive has.
+
+    With a database, the queue is in it, and it is killed too.
+    """
     http, dicom, node_port, hl7_port = ports
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     archive = Orthanc(folder, http, dicom)
+    queue = f'[queue]\nurl = "postgres://knowmvg@127.0.0.1:{database.port}/postgres"' if database else ""
     try:
         config = folder / "listen.toml"
         config.write_text(f"""
 data = "data"
+{queue}
 [dicom]
 listen = "127.0.0.1:{node_port}"
 [hl7]
@@ -247,9 +286,13 @@ name = "archive"
         kills = 0
         while kills < KILLS:
             time.sleep(dice.uniform(0.3, 2.5))
-            node.kill()
+            if database and kills % 2:
+                database.kill()
+                database.start()
+            else:
+                node.kill()
+                node.start()
             kills += 1
-            node.start()
             # What a sender does not know to have arrived is sent again.
             number = dice.randrange(STUDIES)
             wait_for("the node", lambda: listens(node_port))
@@ -387,7 +430,29 @@ def main():
             results.append([uid for _, uid in reports])
             print(f"{name}: {STUDIES} studies, killed {kills} times, {len(reports)} reports, each stored once, "
                   f"{time.time() - start:.0f} s")
-        assert results[0] == results[1], "the same studies and reports gave other UIDs"
+        if Postgres.is_there():
+            ports = free_ports(5)
+            folder = temporary / "database"
+            folder.mkdir()
+            # Another user has to get at the server's folder in it.
+            temporary.chmod(0o711)
+            folder.chmod(0o711)
+            database = Postgres(folder / "postgres", ports[4])
+            database.start()
+            try:
+                destination = f'stow = {{ url = "http://127.0.0.1:{ports[0]}/dicom-web" }}'
+                start = time.time()
+                kills, reports = round_trip(program, folder, destination, ports[:4], 3, database)
+                results.append([uid for _, uid in reports])
+                print(f"postgres: {STUDIES} studies, node and database killed {kills} times, {len(reports)} reports, each stored once, "
+                      f"{time.time() - start:.0f} s")
+            finally:
+                database.kill()
+            log = (folder / "postgres.log").read_text()
+            assert CANARY not in log and "CANARYWORD" not in log, "the server's log has something of a patient"
+        else:
+            print("SKIPPED the round trip with PostgreSQL: it is not installed")
+        assert all(result == results[0] for result in results), "the same studies and reports gave other UIDs"
         pulled(program, temporary / "pulled", free_ports(4))
         encrypted(program, temporary / "encrypted", free_ports(4))
         print("tls: DCMTK in both directions; strangers, and peers without certificate or encryption, are turned away")

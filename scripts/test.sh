@@ -3,8 +3,9 @@
 #
 #   scripts/test.sh
 #
-# Needs Rust 1.95 or later with rustfmt and clippy, and Python 3.11 or later for the licences. No system libraries. The last two steps
-# install Orthanc and validators of DICOM and FHIR where they can (Debian, root), and say what they skip where they cannot.
+# Needs Rust 1.95 or later with rustfmt and clippy, and Python 3.11 or later for the licences. No system libraries. What the tests
+# need beside that, PostgreSQL, Orthanc and validators of DICOM and FHIR, is installed where that is possible (Debian, root), and what is
+# skipped where it is not is said.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,6 +48,7 @@ step lint cargo clippy --workspace --all-targets --release --locked -- -D warnin
 # The binary has the library's name, so only one of them can have pages: the library.
 RUSTDOCFLAGS="-D warnings" step documentation cargo doc --workspace --lib --no-deps --release --locked
 step build cargo build --workspace --release --locked
+step "database for the tests" scripts/postgres.sh
 step tests cargo test --workspace --release --locked --no-fail-fast
 step "round trip through an archive" scripts/pacs-check.sh
 step "DICOM objects" scripts/dicom-check.sh

@@ -301,7 +301,12 @@ The configuration is a TOML file; docs/listen.md describes it. The smallest one:
   store = { ae_title = \"PACS\", address = \"127.0.0.1:104\" }
 
 Image and report find each other by Study Instance UID or accession number. The process may be killed
-at any time: what has arrived is on the disk, and what was sent is not sent again.";
+at any time: what has arrived is on the disk, and what was sent is not sent again.
+
+The queue is a file in `data`. To have it in a database of PostgreSQL, which nodes may share, add
+  [queue]
+  url = \"postgres://knowmvg@127.0.0.1/knowmvg\"
+The password is read from the url, from the file that `password_file` names, or from PGPASSWORD.";
 
 /// `knowmvg listen`
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use knowmvg_listen::{Config, ListenError, Listener, Log, QUEUE_FILE, Queue, Status, clock};
+use knowmvg_listen::{Config, DatabaseProblem, ListenError, Listener, Log, Queue, Secret, Status, clock};
 
 use crate::args::ListenArgs;
 use crate::failure::{Exit, Failure};
@@ -15,6 +15,9 @@ use crate::{files, model_folder, output};
 /// # Units
 /// Bytes.
 const MAX_CONFIG_BYTES: usize = 1 << 20;
+
+/// Where the tools of PostgreSQL look for a password.
+const PASSWORD_VARIABLE: &str = "PGPASSWORD";
 
 /// Listens until the process is killed, or says how things stand.
 pub fn run(args: &ListenArgs) -> Result<(), Failure> {
@@ -42,8 +45,24 @@ fn read(path: &Path) -> Result<Config, Failure> {
     let bytes = File::open(path).and_then(|file| files::read_at_most(file, MAX_CONFIG_BYTES)).map_err(unreadable)?;
     let wrong = |e: Box<dyn std::error::Error>| Failure::about(Exit::Input, "cannot use the configuration", path, e);
     let text = String::from_utf8(bytes).map_err(|e| wrong(e.utf8_error().into()))?;
-    let config: Config = toml::from_str(&text).map_err(|e| wrong(e.into()))?;
+    let mut config: Config = toml::from_str(&text).map_err(|e| wrong(without_values(&e, &text).into()))?;
+    if let Some(queue) = &mut config.queue {
+        queue.password = std::env::var(PASSWORD_VARIABLE).ok().map(Secret::new);
+    }
     config.checked(path.parent().unwrap_or(Path::new(""))).map_err(|e| failure(e, path))
+}
+
+/// What is wrong and where, without the line itself and without values: a password may be among them.
+fn without_values(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message();
+    let message = match (message.find('"'), message.rfind('"')) {
+        (Some(start), Some(end)) => format!("{}a text{}", &message[..start], &message[end + 1..]),
+        _ => message.to_owned(),
+    };
+    match error.span() {
+        Some(span) => format!("line {}: {message}", text.get(..span.start).unwrap_or_default().lines().count().max(1)),
+        None => message,
+    }
 }
 
 fn check(listener: &Listener, args: &ListenArgs) -> Result<(), Failure> {
@@ -63,13 +82,8 @@ fn check(listener: &Listener, args: &ListenArgs) -> Result<(), Failure> {
 }
 
 fn tell_status(config: &Config, args: &ListenArgs) -> Result<(), Failure> {
-    let path = config.data.join(QUEUE_FILE);
-    if !path.exists() {
-        let fix = "start `knowmvg listen` once, or look whether `data` in the configuration is right";
-        return Err(Failure::new(Exit::Input, format!("there is no queue yet: {}", path.display())).fix(fix));
-    }
     let wrong = |e| failure(e, &args.config);
-    let queue = Queue::beside(&path, clock::system()).map_err(wrong)?;
+    let queue = Queue::beside(config, clock::system()).map_err(wrong)?;
     if args.retry {
         let again = queue.retry().map_err(wrong)?;
         output::print(&format!("{again} put back in the queue\n"))?;
@@ -96,6 +110,19 @@ fn failure(error: ListenError, config: &Path) -> Failure {
         ListenError::Queue(_) => {
             (Exit::Work, "see that the disk has space, and that the file is a queue of this program")
         }
+        ListenError::Database(DatabaseProblem::Refused(_)) => {
+            (Exit::Work, "see the server's log for this SQLSTATE: password, rights, or a database that is not there")
+        }
+        ListenError::Database(_) => (
+            Exit::Work,
+            "see that the server runs, that url and tls of [queue] are its own, and that there is a password",
+        ),
+        ListenError::ForeignQueue(_) => (Exit::Work, "see that it is a queue of this program, and of no later version"),
+        ListenError::NoQueue(_) => (
+            Exit::Input,
+            "start `knowmvg listen` once, or look whether `data` or [queue] in the configuration is right",
+        ),
+        ListenError::NodeInUse => (Exit::Work, "stop the other process; a copied data folder is one node, and not two"),
         ListenError::Tls(_) => (Exit::Input, "expected PEM files"),
     };
     Failure::about(exit, "cannot listen", config, error).fix(fix)

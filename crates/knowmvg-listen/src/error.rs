@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::queue::DatabaseProblem;
+
 /// Why the node can't start, or an operation failed. No message holds anything of a patient.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
@@ -33,6 +35,18 @@ pub enum ListenError {
     /// The queue's file. SQLite's messages quote no values.
     #[error("the queue cannot be read or written")]
     Queue(#[from] rusqlite::Error),
+    /// The queue in a server's database.
+    #[error("the queue's database cannot be used: {0}")]
+    Database(DatabaseProblem),
+    /// A queue that this version can't work with.
+    #[error("the queue is none of this program: {0}")]
+    ForeignQueue(&'static str),
+    /// Nothing has been taken in yet.
+    #[error("there is no queue yet: {0}")]
+    NoQueue(String),
+    /// Another process works with a copy of the data folder.
+    #[error("another process is this node of the queue")]
+    NodeInUse,
     /// The certificates.
     #[error("cannot use the certificates: {0}")]
     Tls(String),

@@ -7,8 +7,8 @@
 //! FHIR ─────┘   on the disk    on the disk     grounds   one thread each
 //! ```
 //!
-//! The queue is an SQLite file ([`Queue`]), the spool a folder. Whoever sent something is told so after it is on the
-//! disk. There is no orderly way to stop, because none is needed: the process may be killed at any point, loses
+//! The queue ([`Queue`]) is an SQLite file or a database of PostgreSQL, the spool a folder. Whoever sent something is told so after
+//! it is on the disk. There is no orderly way to stop, because none is needed: the process may be killed at any point, loses
 //! nothing, and sends nothing twice. UIDs of results are made from what went in, so that a result that is made again is the same;
 //! a delivery that was cut short is asked for at the destination before it is sent again.
 //!
@@ -32,19 +32,22 @@ mod part10;
 mod poll;
 mod port;
 mod queue;
+mod random;
 mod result;
 mod run;
 mod spool;
 mod tls;
+mod trouble;
 mod work;
 
 pub use config::{
-    ClientTls, Config, DeidentifyConfig, Destination, DicomConfig, Hl7Config, HttpServer, Peer, PollConfig, ServerTls,
-    StoreScp,
+    ClientTls, Config, DeidentifyConfig, Destination, DicomConfig, Hl7Config, HttpServer, Peer, PollConfig,
+    QueueConfig, Secret, ServerTls, StoreScp,
 };
 pub use error::ListenError;
 pub use log::{Log, Sink};
 pub use queue::{
-    Arrived, Delivery, Failed, Job, MAX_ATTEMPTS, NewDelivery, NewImage, NewReport, NotSent, Queue, Status,
+    Arrived, DatabaseProblem, Delivery, Failed, Job, MAX_ATTEMPTS, NewDelivery, NewImage, NewReport, NotSent, Queue,
+    Status,
 };
-pub use run::{Checked, Listener, QUEUE_FILE};
+pub use run::{Checked, Listener};

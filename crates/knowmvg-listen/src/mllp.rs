@@ -1,4 +1,4 @@
-//! HL7 v2 messages over TCP, in frames of the Minimal Lower Layer Protocol.
+//! HL7 v2 messages over TCP or TLS, in frames of the Minimal Lower Layer Protocol.
 //!
 //! # Source
 //! HL7 Version 2, transport specification MLLP, release 1: `<VT> message <FS><CR>`.
@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
 use crate::config::Hl7Config;
@@ -16,6 +17,7 @@ use crate::intake::hl7::{self, Acknowledgment, Content};
 use crate::intake::{Intake, MAX_REPORT, Refused};
 use crate::log::Log;
 use crate::port::Port;
+use crate::tls;
 
 const START: u8 = 0x0b;
 const END: [u8; 2] = [0x1c, 0x0d];
@@ -27,16 +29,18 @@ const MAX_MESSAGE: usize = 2 * MAX_REPORT;
 pub(crate) struct Mllp {
     port: Port,
     config: Hl7Config,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Mllp {
-    /// Takes the port.
+    /// Takes the port and reads the certificates.
     ///
     /// # Errors
-    /// When somebody else has it.
+    /// When somebody else has the port, or a certificate can't be read.
     pub fn bind(config: &Hl7Config) -> Result<Self, ListenError> {
         let port = Port::bind(config.listen, config.max_connections, "hl7 connection refused: too many")?;
-        Ok(Self { port, config: config.clone() })
+        let tls = config.tls.as_ref().map(tls::server).transpose()?;
+        Ok(Self { port, config: config.clone(), tls })
     }
 
     /// Where it listens.
@@ -52,9 +56,9 @@ impl Mllp {
                 log.event("hl7 connection refused: not allowed");
                 return None;
             }
-            let (intake, log) = (intake.clone(), log.clone());
+            let (tls, intake, log) = (self.tls.clone(), intake.clone(), log.clone());
             Some(move |stream: TcpStream| {
-                if let Err(error) = serve(&stream, timeout, &intake) {
+                if let Err(error) = connection(stream, timeout, tls, &intake) {
                     log.with("hl7 connection broken", json!({"problem": error.kind().to_string()}));
                 }
             })
@@ -67,15 +71,32 @@ impl Mllp {
     }
 }
 
-/// Answers every message of a connection.
-fn serve(stream: &TcpStream, timeout: Duration, intake: &Intake) -> io::Result<()> {
+/// A connection from its first byte to its last, encrypted if certificates are given.
+fn connection(stream: TcpStream, timeout: Duration, tls: Option<Arc<ServerConfig>>, intake: &Intake) -> io::Result<()> {
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
-    let mut reader = BufReader::new(stream);
-    let mut writer = stream;
-    while let Some(message) = read_frame(&mut reader)? {
+    match tls {
+        None => serve(stream, intake),
+        Some(config) => {
+            let connection = ServerConnection::new(config).map_err(io::Error::other)?;
+            let mut stream = StreamOwned::new(connection, stream);
+            // Who has no certificate, or speaks in the clear, gets no further than this.
+            while stream.conn.is_handshaking() {
+                stream.conn.complete_io(&mut stream.sock)?;
+            }
+            serve(stream, intake)
+        }
+    }
+}
+
+/// Answers every message of a connection.
+fn serve(stream: impl Read + Write, intake: &Intake) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    while let Some(message) = read_frame(&mut stream)? {
         let answer = answer(&message, intake);
+        let writer = stream.get_mut();
         writer.write_all(&[&[START], answer.as_bytes(), &END].concat())?;
+        writer.flush()?;
     }
     Ok(())
 }
@@ -84,7 +105,12 @@ fn serve(stream: &TcpStream, timeout: Duration, intake: &Intake) -> io::Result<(
 fn read_frame(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     // Some senders put line breaks between frames.
     loop {
-        match reader.fill_buf()? {
+        let next = match reader.fill_buf() {
+            // Many close the connection without the goodbye of TLS; between two messages, nothing can be cut off by that.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            next => next?,
+        };
+        match next {
             [] => return Ok(None),
             [START, ..] => break,
             [b'\r' | b'\n', ..] => reader.consume(1),

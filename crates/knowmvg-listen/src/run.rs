@@ -26,11 +26,7 @@ use crate::queue::Queue;
 use crate::spool::{Spool, private};
 use crate::work::Worker;
 
-/// Name of the queue in the data folder.
-pub const QUEUE_FILE: &str = "queue.sqlite";
-
 const LOCK_FILE: &str = "lock";
-const SPOOL_FOLDER: &str = "spool";
 
 /// Largest object that a poll fetches if no DICOM node says so.
 const MAX_OBJECT_MIB: u64 = 256;
@@ -74,10 +70,10 @@ impl Listener {
         private(data).map_err(|e| ListenError::file("cannot protect the folder", data, e))?;
         let lock = lock(&config)?;
         let clock = clock::system();
-        let spool = Spool::open(&data.join(SPOOL_FOLDER))?;
-        let queue = Queue::open(&data.join(QUEUE_FILE), clock.clone())?;
+        let queue = Queue::open(&config, clock.clone())?;
+        let spool = Spool::open(queue.spool())?;
         let swept = spool.sweep(&queue.files()?);
-        swept.map_err(|e| ListenError::file("cannot clean the folder", data.join(SPOOL_FOLDER), e))?;
+        swept.map_err(|e| ListenError::file("cannot clean the folder", queue.spool(), e))?;
         let client = |poll: &Option<PollConfig>| poll.as_ref().map(|poll| Client::new(&poll.server)).transpose();
         let max_object = max_object(&config);
         Ok(Self {
@@ -189,6 +185,9 @@ fn clean(queue: &Queue, spool: &Spool, log: &Log, clock: &Clock, keep_days: u32)
                 }
             }
             Err(error) => log.with("queue failed", json!({"problem": error.to_string()})),
+        }
+        if let Err(error) = queue.erase() {
+            log.with("queue failed", json!({"problem": error.to_string()}));
         }
         std::thread::sleep(CLEANING);
     }

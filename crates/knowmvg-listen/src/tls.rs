@@ -33,7 +33,7 @@ pub(crate) fn server(tls: &ServerTls) -> Result<Arc<ServerConfig>, ListenError> 
     Ok(Arc::new(config))
 }
 
-/// For DICOM connections that we open.
+/// For connections to DICOM nodes and databases that we open.
 ///
 /// # Errors
 /// When a file can't be read or holds nothing that fits, or no authority is named.

@@ -15,6 +15,7 @@ use crate::log::Log;
 use crate::queue::{Job, NewDelivery, Queue};
 use crate::result;
 use crate::spool::Spool;
+use crate::trouble::Trouble;
 
 /// How long it waits for the bell when there is nothing to do.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -47,18 +48,20 @@ struct Failed {
 impl Worker {
     /// Works for ever.
     pub fn run(&self) {
+        let mut trouble = Trouble::default();
         loop {
             let heard = self.bell.rings();
-            match self.queue.take_job() {
-                Ok(Some(job)) => {
-                    if let Err(error) = self.one(&job) {
-                        self.log.with("queue failed", json!({"problem": error.to_string()}));
-                        std::thread::sleep(PATIENCE);
-                    }
+            let worked = self.queue.take_job().and_then(|job| match job {
+                Some(job) => self.one(&job),
+                None => {
+                    self.bell.wait(heard, PATIENCE);
+                    Ok(())
                 }
-                Ok(None) => self.bell.wait(heard, PATIENCE),
+            });
+            match worked {
+                Ok(()) => trouble.is_over(&self.log),
                 Err(error) => {
-                    self.log.with("queue failed", json!({"problem": error.to_string()}));
+                    trouble.tell(&self.log, &error);
                     std::thread::sleep(PATIENCE);
                 }
             }

@@ -23,6 +23,10 @@ fn a_configuration_that_cannot_work_names_what_is_wrong() {
         ("data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n".to_owned(), "no result could leave"),
         ("data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n".to_owned() + store, "SEVENTEEN_LETTERS"),
         ("data = \"q\"\n[dicom]\nlisten = \"0.0.0.0:0\"\n".to_owned() + NOWHERE, "no loopback address"),
+        (
+            "data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n[hl7]\nlisten = \"0.0.0.0:0\"\n".to_owned() + NOWHERE,
+            "[hl7] needs allow",
+        ),
         ("data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\nae = \"X\"\n".to_owned() + NOWHERE, "ae"),
         ("data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n".to_owned() + NOWHERE + NOWHERE, "one name"),
     ];
@@ -63,5 +67,29 @@ fn only_its_owner_can_look_into_the_data_folder() {
     for name in ["q", "q/spool"] {
         let mode = fs::metadata(folder.at(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");
+    }
+}
+
+#[test]
+fn no_message_says_the_password_of_the_database() {
+    let node = "data = \"q\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n".to_owned() + NOWHERE;
+    let url = "postgres://u:CANARY@127.0.0.1:9/d";
+    let cases = [
+        (format!("queue = \"{url}\"\n{node}"), 3, "line 1"),
+        (format!("queue = {{ url = \"{url}\", ur = 1 }}\n{node}"), 3, "ur"),
+        (format!("{node}[queue]\nurl = \"{url}\"\nschema = 5\n"), 3, "line 9"),
+        (format!("{node}[queue]\nurl = {url}\n"), 3, "line"),
+        (format!("{node}[queue]\nurl = \"host=127.0.0.1 password=CANARY\"\n"), 3, "postgres://"),
+        (format!("{node}[queue]\nurl = \"postgres://u:CANARY@db.example/d\"\n"), 3, "another machine"),
+        // Port 9 of this machine answers nobody.
+        (format!("{node}[queue]\nurl = \"{url}\"\n"), 1, "cannot be reached"),
+    ];
+    for (text, code, word) in cases {
+        let (_folder, path) = configured(&text);
+        for verb in ["--check", "--status"] {
+            let ran = knowmvg(["listen", &path, verb]).ended_with(code);
+            assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
+            assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+        }
     }
 }

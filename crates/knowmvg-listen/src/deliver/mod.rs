@@ -16,6 +16,7 @@ use crate::error::ListenError;
 use crate::log::Log;
 use crate::queue::{Delivery, NotSent, Queue};
 use crate::spool::Spool;
+use crate::trouble::Trouble;
 
 /// Largest result.
 const MAX_RESULT: u64 = 64 << 20;
@@ -86,18 +87,20 @@ impl Outbox {
 
     /// Sends for ever.
     pub fn run(&self, queue: &Queue, spool: &Spool, bell: &Arc<Bell>, log: &Log) {
+        let mut trouble = Trouble::default();
         loop {
             let heard = bell.rings();
-            match queue.take_delivery(&self.name) {
-                Ok(Some(delivery)) => {
-                    if let Err(error) = self.deliver(&delivery, queue, spool, log) {
-                        log.with("queue failed", json!({"problem": error.to_string()}));
-                        std::thread::sleep(PATIENCE);
-                    }
+            let worked = queue.take_delivery(&self.name).and_then(|delivery| match delivery {
+                Some(delivery) => self.deliver(&delivery, queue, spool, log),
+                None => {
+                    bell.wait(heard, PATIENCE);
+                    Ok(())
                 }
-                Ok(None) => bell.wait(heard, PATIENCE),
+            });
+            match worked {
+                Ok(()) => trouble.is_over(log),
                 Err(error) => {
-                    log.with("queue failed", json!({"problem": error.to_string()}));
+                    trouble.tell(log, &error);
                     std::thread::sleep(PATIENCE);
                 }
             }

@@ -10,7 +10,8 @@ use knowmvg_dicom::Identifiers;
 use crate::bell::Bell;
 use crate::error::ListenError;
 use crate::log::Log;
-use crate::queue::{Arrived, NewImage, NewReport, Queue};
+use crate::queue::{Arrived, MAX_KEY, NewImage, NewReport, Queue};
+use crate::random;
 use crate::spool::Spool;
 
 /// Longest report that is taken.
@@ -62,6 +63,9 @@ impl Intake {
     /// When it can't be read, is none of the two, or could not be stored.
     pub fn object(&self, file: &[u8]) -> Result<Arrived, Refused> {
         let identifiers = Identifiers::read(file).map_err(|_| Refused::Unreadable)?;
+        if identifiers.sop_instance_uid.len() > MAX_KEY {
+            return Err(Refused::Unreadable);
+        }
         if self.queue.is_own(&identifiers.sop_instance_uid).map_err(|e| self.later(&e))? {
             return Ok(Arrived::Known);
         }
@@ -76,7 +80,7 @@ impl Intake {
         if self.queue.has_image(&identifiers.sop_instance_uid).map_err(|e| self.later(&e))? {
             return Ok(Arrived::Known);
         }
-        let path = format!("{}.dcm", random_name().ok_or(Refused::Later)?);
+        let path = format!("{}.dcm", random::name().ok_or(Refused::Later)?);
         self.spool.write(&path, file).map_err(|_| self.full())?;
         let image = NewImage {
             sop_instance_uid: identifiers.sop_instance_uid,
@@ -134,11 +138,4 @@ impl Intake {
         self.log.event("spool failed: is the disk full?");
         Refused::Later
     }
-}
-
-/// 128 random bits in hexadecimal; `None` if the system has no randomness.
-fn random_name() -> Option<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

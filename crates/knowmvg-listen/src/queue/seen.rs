@@ -1,8 +1,9 @@
 //! What polls have fetched already.
 
-use rusqlite::params;
+use sha2::{Digest, Sha256};
 
-use super::Queue;
+use super::store::Value;
+use super::{MAX_KEY, Queue};
 use crate::error::ListenError;
 
 impl Queue {
@@ -11,10 +12,12 @@ impl Queue {
     /// # Errors
     /// When the queue can't be read.
     pub fn has_seen(&self, source: &str, name: &str, version: &str) -> Result<bool, ListenError> {
-        let connection = self.lock();
-        let mut statement =
-            connection.prepare("SELECT 1 FROM seen WHERE source = ?1 AND name = ?2 AND version = ?3")?;
-        Ok(statement.exists([source, name, version])?)
+        let values: [Value; 3] = [(&self.source(source)).into(), (&key(name)).into(), version.into()];
+        self.store.read(|transaction| {
+            let rows =
+                transaction.query("SELECT name FROM seen WHERE source = ?1 AND name = ?2 AND version = ?3", &values)?;
+            Ok(!rows.is_empty())
+        })
     }
 
     /// Remembers it; everything it held is in the queue by now.
@@ -22,11 +25,28 @@ impl Queue {
     /// # Errors
     /// When the queue can't be written.
     pub fn saw(&self, source: &str, name: &str, version: &str) -> Result<(), ListenError> {
-        self.lock().execute(
-            "INSERT INTO seen (source, name, version) VALUES (?1, ?2, ?3)
-             ON CONFLICT (source, name) DO UPDATE SET version = excluded.version",
-            params![source, name, version],
-        )?;
-        Ok(())
+        let values: [Value; 3] = [(&self.source(source)).into(), (&key(name)).into(), version.into()];
+        self.store.write(|transaction| {
+            transaction
+                .execute(
+                    "INSERT INTO seen (source, name, version) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (source, name) DO UPDATE SET version = excluded.version",
+                    &values,
+                )
+                .map(drop)
+        })
     }
+
+    /// Nodes that share a queue may ask different servers, whose names for things may be the same.
+    fn source(&self, source: &str) -> String {
+        format!("{source} {}", self.home.node).trim_end().to_owned()
+    }
+}
+
+/// A name, or its digest if it is too long for an index: a server may call things what it likes.
+fn key(name: &str) -> String {
+    if name.len() <= MAX_KEY {
+        return name.to_owned();
+    }
+    Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
 use serde::Serialize;
 
 use super::Queue;
+use super::store::Transaction;
 use crate::error::ListenError;
 
 /// Most failures that a status lists.
@@ -36,44 +36,47 @@ pub struct Failed {
 }
 
 impl Queue {
-    /// Counts everything.
+    /// Counts everything, of all nodes.
     ///
     /// # Errors
     /// When the queue can't be read.
     pub fn status(&self) -> Result<Status, ListenError> {
-        let connection = self.lock();
-        let count = |sql: &str| -> Result<BTreeMap<String, i64>, ListenError> {
-            let mut statement = connection.prepare(sql)?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        };
-        let mut statement = connection.prepare(
-            "SELECT 'image', id, problem FROM image WHERE state IN ('failed', 'conflict')
-             UNION ALL SELECT 'delivery', id, problem FROM delivery WHERE state = 'failed' LIMIT ?1",
-        )?;
-        let failed = statement.query_map(params![MAX_FAILED], |row| {
-            Ok(Failed { kind: row.get(0)?, id: row.get(1)?, problem: row.get(2)? })
-        })?;
-        Ok(Status {
-            images: count("SELECT state, COUNT(*) FROM image GROUP BY state")?,
-            reports: connection.query_row("SELECT COUNT(*) FROM report", [], |row| row.get(0))?,
-            deliveries: count("SELECT state, COUNT(*) FROM delivery GROUP BY state")?,
-            failed: failed.collect::<Result<_, _>>()?,
+        self.store.read(|transaction| {
+            let failed = transaction.query(
+                "SELECT 'image', id, problem FROM image WHERE state IN ('failed', 'conflict')
+                 UNION ALL SELECT 'delivery', id, problem FROM delivery WHERE state = 'failed' LIMIT ?1",
+                &[MAX_FAILED.into()],
+            )?;
+            let failed =
+                failed.iter().map(|row| Ok(Failed { kind: row.text(0)?, id: row.integer(1)?, problem: row.text(2)? }));
+            let failed = failed.collect::<Result<_, ListenError>>()?;
+            let reports = transaction.query("SELECT COUNT(*) FROM report", &[])?;
+            Ok(Status {
+                images: counts(transaction, "SELECT state, COUNT(*) FROM image GROUP BY state")?,
+                reports: reports.first().map_or(Ok(0), |row| row.integer(0))?,
+                deliveries: counts(transaction, "SELECT state, COUNT(*) FROM delivery GROUP BY state")?,
+                failed,
+            })
         })
     }
 
-    /// Puts everything that failed back in the queue, with all its attempts; returns how many.
+    /// Puts everything that failed back in the queue, on every node and with all its attempts; returns how many.
     ///
     /// # Errors
     /// When the queue can't be written.
     pub fn retry(&self) -> Result<usize, ListenError> {
-        let connection = self.lock();
-        let images = connection.execute(
-            "UPDATE image SET state = 'ready', attempts = 0, due = 0 WHERE state = 'failed' AND report IS NOT NULL",
-            [],
-        )?;
-        let deliveries = connection
-            .execute("UPDATE delivery SET state = 'unsure', attempts = 0, due = 0 WHERE state = 'failed'", [])?;
-        Ok(images + deliveries)
+        self.store.write(|transaction| {
+            let images = transaction.execute(
+                "UPDATE image SET state = 'ready', attempts = 0, due = 0 WHERE state = 'failed' AND report IS NOT NULL",
+                &[],
+            )?;
+            let deliveries = transaction
+                .execute("UPDATE delivery SET state = 'unsure', attempts = 0, due = 0 WHERE state = 'failed'", &[])?;
+            Ok(images + deliveries)
+        })
     }
+}
+
+fn counts(transaction: &mut dyn Transaction, sql: &str) -> Result<BTreeMap<String, i64>, ListenError> {
+    transaction.query(sql, &[])?.iter().map(|row| Ok((row.text(0)?, row.integer(1)?))).collect()
 }

@@ -1,6 +1,12 @@
 //! The whole node with the shipped model, over sockets on loopback: from images and reports to results in an archive.
 
 mod archive;
+#[path = "../authority/mod.rs"]
+mod authority;
+#[path = "../cluster/mod.rs"]
+mod cluster;
+mod database;
+mod encrypted;
 mod hostile;
 mod outside;
 mod refusals;
@@ -36,12 +42,18 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a node; `more` is added to its configuration.
     pub fn start(dicom: &str, more: &str) -> Self {
+        Self::start_with(dicom, more, |_| String::new())
+    }
+
+    /// Starts a node; `hl7` writes files into its folder, and says what the section of HL7 has.
+    pub fn start_with(dicom: &str, more: &str, hl7: impl Fn(&Path) -> String) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("knowmvg-node-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let text = format!(
-            "data = \"data\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n{dicom}\n[hl7]\nlisten = \"127.0.0.1:0\"\ntimeout_seconds = 5\n{more}"
+            "data = \"data\"\n[dicom]\nlisten = \"127.0.0.1:0\"\n{dicom}\n[hl7]\nlisten = \"127.0.0.1:0\"\ntimeout_seconds = 5\n{}\n{more}",
+            hl7(&folder)
         );
         let config: Config = toml::from_str(&text).unwrap();
         let listener = Listener::new(config.checked(&folder).unwrap()).unwrap();

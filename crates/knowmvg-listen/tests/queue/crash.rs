@@ -6,7 +6,9 @@ use knowmvg_listen::{NewDelivery, NotSent, Queue};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::{Bench, image, report};
+use crate::{Bench, Store, image, report};
+
+on_both_stores!(nothing_is_lost_and_nothing_is_sent_twice_wherever_the_process_dies);
 
 const IMAGES: u32 = 12;
 const DESTINATIONS: [&str; 2] = ["pacs", "archive"];
@@ -102,10 +104,9 @@ impl Life<'_> {
     }
 }
 
-#[test]
-fn nothing_is_lost_and_nothing_is_sent_twice_wherever_the_process_dies() {
+fn nothing_is_lost_and_nothing_is_sent_twice_wherever_the_process_dies(store: Store) {
     for seed in 0..8 {
-        let bench = Bench::new();
+        let bench = store.bench();
         let mut rng = StdRng::seed_from_u64(seed);
         let mut unsent: BTreeSet<(u32, bool)> = (0..IMAGES).flat_map(|n| [(n, true), (n, false)]).collect();
         let mut archive = Archive::default();
@@ -113,6 +114,7 @@ fn nothing_is_lost_and_nothing_is_sent_twice_wherever_the_process_dies() {
         for _ in 0..2000 {
             let mut life = Life { queue: bench.open(), bench: &bench, rng: &mut rng };
             deaths += u32::from(life.live(&mut unsent, &mut archive).is_err());
+            drop(life);
             bench.pass(4000);
             let is_over = bench.open().status().unwrap().deliveries.get("sent") == Some(&i64::from(IMAGES * 2));
             if is_over && unsent.is_empty() {

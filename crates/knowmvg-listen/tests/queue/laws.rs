@@ -1,8 +1,23 @@
 //! What happens to one image.
 
-use knowmvg_listen::{Arrived, NewDelivery, NewReport, NotSent, Queue};
+use knowmvg_listen::{Arrived, NewDelivery, NewImage, NewReport, NotSent, Queue};
 
-use crate::{Bench, image, report};
+use crate::{Store, image, report};
+
+on_both_stores!(
+    image_and_report_meet_in_either_order,
+    a_study_uid_joins_without_an_accession_number,
+    empty_numbers_join_nothing,
+    what_comes_again_changes_nothing,
+    a_corrected_report_is_grounded_anew_even_while_the_first_is_worked_on,
+    one_accession_number_of_two_patients_is_a_conflict_until_the_right_report_comes,
+    an_older_report_of_the_right_patient_is_found_behind_a_newer_one_of_another,
+    every_destination_gets_every_result_once,
+    a_delivery_that_fails_waits_longer_each_time_and_fails_for_good_when_refused,
+    what_was_cut_short_is_taken_up_by_the_next_process,
+    what_is_over_is_forgotten_to_the_last_byte_and_not_done_again,
+    zeros_and_endless_keys_do_no_harm,
+);
 
 const RESULT: NewDelivery = NewDelivery {
     sop_instance_uid: "2.25.7",
@@ -21,10 +36,9 @@ fn ground(queue: &Queue) {
     queue.finish_job(&job, Some(&RESULT), &destinations()).unwrap();
 }
 
-#[test]
-fn image_and_report_meet_in_either_order() {
+fn image_and_report_meet_in_either_order(store: Store) {
     for image_first in [true, false] {
-        let bench = Bench::new();
+        let bench = store.bench();
         let queue = bench.open();
         if image_first {
             queue.add_image(&image(1)).unwrap();
@@ -40,31 +54,28 @@ fn image_and_report_meet_in_either_order() {
     }
 }
 
-#[test]
-fn a_study_uid_joins_without_an_accession_number() {
-    let bench = Bench::new();
+fn a_study_uid_joins_without_an_accession_number(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
     let report = NewReport { study_instance_uid: "1.1.1".into(), accession_number: String::new(), ..report(1, "x") };
     queue.add_report(&report).unwrap();
-    let image = knowmvg_listen::NewImage { accession_number: String::new(), ..image(1) };
+    let image = NewImage { accession_number: String::new(), ..image(1) };
     queue.add_image(&image).unwrap();
     assert!(queue.take_job().unwrap().is_some());
 }
 
-#[test]
-fn empty_numbers_join_nothing() {
-    let bench = Bench::new();
+fn empty_numbers_join_nothing(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
-    let image = knowmvg_listen::NewImage { accession_number: String::new(), ..image(1) };
+    let image = NewImage { accession_number: String::new(), ..image(1) };
     let report = NewReport { study_instance_uid: "9.9".into(), accession_number: String::new(), ..report(1, "x") };
     queue.add_image(&image).unwrap();
     queue.add_report(&report).unwrap();
     assert!(queue.take_job().unwrap().is_none());
 }
 
-#[test]
-fn what_comes_again_changes_nothing() {
-    let bench = Bench::new();
+fn what_comes_again_changes_nothing(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
     assert_eq!(queue.add_image(&image(1)).unwrap(), Arrived::New);
     assert_eq!(queue.add_report(&report(1, "effusion")).unwrap(), Arrived::New);
@@ -74,9 +85,8 @@ fn what_comes_again_changes_nothing() {
     assert!(queue.take_job().unwrap().is_none());
 }
 
-#[test]
-fn a_corrected_report_is_grounded_anew_even_while_the_first_is_worked_on() {
-    let bench = Bench::new();
+fn a_corrected_report_is_grounded_anew_even_while_the_first_is_worked_on(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
     queue.add_image(&image(1)).unwrap();
     queue.add_report(&report(1, "effusion on the right")).unwrap();
@@ -91,10 +101,9 @@ fn a_corrected_report_is_grounded_anew_even_while_the_first_is_worked_on() {
     assert_eq!(queue.status().unwrap().deliveries["queued"], 4);
 }
 
-#[test]
-fn one_accession_number_of_two_patients_is_a_conflict_until_the_right_report_comes() {
+fn one_accession_number_of_two_patients_is_a_conflict_until_the_right_report_comes(store: Store) {
     for image_first in [true, false] {
-        let bench = Bench::new();
+        let bench = store.bench();
         let queue = bench.open();
         let of_another = NewReport { patient_id: "MRN-OTHER".into(), ..report(1, "of another") };
         if image_first {
@@ -113,9 +122,8 @@ fn one_accession_number_of_two_patients_is_a_conflict_until_the_right_report_com
     }
 }
 
-#[test]
-fn an_older_report_of_the_right_patient_is_found_behind_a_newer_one_of_another() {
-    let bench = Bench::new();
+fn an_older_report_of_the_right_patient_is_found_behind_a_newer_one_of_another(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
     queue.add_report(&report(1, "the right one")).unwrap();
     queue.add_report(&NewReport { patient_id: "MRN-OTHER".into(), ..report(1, "of another") }).unwrap();
@@ -123,9 +131,8 @@ fn an_older_report_of_the_right_patient_is_found_behind_a_newer_one_of_another()
     assert_eq!(queue.take_job().unwrap().unwrap().words, "the right one");
 }
 
-#[test]
-fn every_destination_gets_every_result_once() {
-    let bench = Bench::new();
+fn every_destination_gets_every_result_once(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
     queue.add_image(&image(1)).unwrap();
     queue.add_report(&report(1, "effusion")).unwrap();
@@ -140,9 +147,8 @@ fn every_destination_gets_every_result_once() {
     assert!(queue.is_own("2.25.7").unwrap() && !queue.is_own("2.25.8").unwrap());
 }
 
-#[test]
-fn a_delivery_that_fails_waits_longer_each_time_and_fails_for_good_when_refused() {
-    let bench = Bench::new();
+fn a_delivery_that_fails_waits_longer_each_time_and_fails_for_good_when_refused(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
     queue.add_image(&image(1)).unwrap();
     queue.add_report(&report(1, "effusion")).unwrap();
@@ -162,9 +168,8 @@ fn a_delivery_that_fails_waits_longer_each_time_and_fails_for_good_when_refused(
     assert!(queue.take_delivery("pacs").unwrap().unwrap().unsure, "it is asked for before it is sent again");
 }
 
-#[test]
-fn what_was_cut_short_is_taken_up_by_the_next_process() {
-    let bench = Bench::new();
+fn what_was_cut_short_is_taken_up_by_the_next_process(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
     queue.add_image(&image(1)).unwrap();
     queue.add_report(&report(1, "effusion")).unwrap();
@@ -177,9 +182,8 @@ fn what_was_cut_short_is_taken_up_by_the_next_process() {
     assert!(!queue.take_delivery("archive").unwrap().unwrap().unsure);
 }
 
-#[test]
-fn what_is_over_is_forgotten_to_the_last_byte_and_not_done_again() {
-    let bench = Bench::new();
+fn what_is_over_is_forgotten_to_the_last_byte_and_not_done_again(store: Store) {
+    let bench = store.bench();
     let queue = bench.open();
     queue.add_image(&image(1)).unwrap();
     queue.add_image(&image(2)).unwrap();
@@ -194,12 +198,30 @@ fn what_is_over_is_forgotten_to_the_last_byte_and_not_done_again() {
     let mut files = queue.purge(bench.now()).unwrap();
     files.sort();
     assert_eq!(files, ["1.dcm", "7.sr.dcm"]);
+    queue.erase().unwrap();
     assert!(queue.files().unwrap().is_empty());
+    let bytes = bench.bytes();
     for word in ["a word that must go", "MRN-1", "ACC-1", "MRN-2"] {
-        let left = bench.bytes().windows(word.len()).any(|window| window == word.as_bytes());
+        let left = bytes.windows(word.len()).any(|window| window == word.as_bytes());
         assert!(!left, "{word} is still there");
     }
     assert_eq!(queue.add_image(&image(1)).unwrap(), Arrived::Known);
     queue.add_report(&report(1, "a word that must go")).unwrap();
     assert!(queue.take_job().unwrap().is_none());
+}
+
+/// A file may have zeros in any element, and a message a number as long as itself.
+fn zeros_and_endless_keys_do_no_harm(store: Store) {
+    let bench = store.bench();
+    let queue = bench.open();
+    let accession = "9".repeat(100_000);
+    let image = NewImage { accession_number: accession.clone(), patient_id: "MRN-1\0".into(), ..image(1) };
+    queue.add_image(&image).unwrap();
+    queue.add_report(&NewReport { accession_number: accession, ..report(1, "effu\0sion \u{10ffff}") }).unwrap();
+    assert_eq!(queue.take_job().unwrap().unwrap().words, "effusion \u{10ffff}");
+    let endless = "x\0".repeat(100_000);
+    assert!(!queue.has_seen("fhir", &endless, &endless).unwrap());
+    queue.saw("fhir", &endless, &endless).unwrap();
+    assert!(queue.has_seen("fhir", &endless, &endless).unwrap());
+    assert!(!queue.is_own(&endless).unwrap() && !queue.has_image("1.2.2\0").unwrap());
 }

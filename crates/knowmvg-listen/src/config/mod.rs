@@ -1,12 +1,17 @@
 //! [`Config`]: the file that `knowmvg listen` is started with.
 
+mod queue;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use knowmvg_dicom::deidentify::ProfileOption;
 use serde::Deserialize;
 
+pub use queue::{QueueConfig, Secret};
+
 use crate::error::ListenError;
+use crate::queue::Server;
 
 /// What the node does, as it stands in a TOML file; relative paths are relative to that file.
 #[derive(Debug, Clone, Deserialize)]
@@ -14,6 +19,9 @@ use crate::error::ListenError;
 pub struct Config {
     /// Folder with the queue and the files on their way; made if absent, and only readable by the user.
     pub data: PathBuf,
+    /// The queue in a server's database instead.
+    #[serde(default)]
+    pub queue: Option<QueueConfig>,
     /// Days after which an image without anything left to do is forgotten.
     #[serde(default = "default_keep_days")]
     pub keep_days: u32,
@@ -111,9 +119,12 @@ pub struct ClientTls {
 pub struct Hl7Config {
     /// Address and port.
     pub listen: SocketAddr,
-    /// Addresses that may connect; anybody if empty, which only a loopback address allows.
+    /// Addresses that may connect; anybody if empty, which only a loopback address allows, or `client_ca` of `tls`.
     #[serde(default)]
     pub allow: Vec<IpAddr>,
+    /// Encrypts connections; peers need a certificate of `client_ca` if that is given.
+    #[serde(default)]
+    pub tls: Option<ServerTls>,
     /// Most connections at once; more are closed.
     #[serde(default = "default_associations")]
     pub max_connections: usize,
@@ -267,21 +278,12 @@ impl Config {
         if let Some(dicom) = &self.dicom {
             check_title(&dicom.ae_title)?;
             dicom.allow.iter().try_for_each(|peer| check_title(&peer.ae_title))?;
-            let lets_strangers_in =
-                dicom.allow.is_empty() && dicom.tls.as_ref().is_none_or(|tls| tls.client_ca.is_none());
-            if !dicom.listen.ip().is_loopback() && lets_strangers_in {
-                return wrong(format!(
-                    "{} is no loopback address: [dicom] needs allow, or tls with client_ca",
-                    dicom.listen
-                ));
-            }
+            check_open("dicom", dicom.listen, dicom.allow.is_empty(), dicom.tls.as_ref())?;
         }
-        if let Some(hl7) = &self.hl7
-            && !hl7.listen.ip().is_loopback()
-            && hl7.allow.is_empty()
-        {
-            return wrong(format!("{} is no loopback address: [hl7] needs allow", hl7.listen));
+        if let Some(hl7) = &self.hl7 {
+            check_open("hl7", hl7.listen, hl7.allow.is_empty(), hl7.tls.as_ref())?;
         }
+        self.queue.as_ref().map(Server::checked).transpose()?;
         for destination in &self.deliver {
             if destination.stow.is_some() == destination.store.is_some() {
                 return wrong(format!("[[deliver]] {:?}: expected either stow or store", destination.name));
@@ -300,12 +302,20 @@ impl Config {
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         let mut paths = vec![&mut self.data];
         paths.extend(&mut self.model);
-        if let Some(tls) = self.dicom.as_mut().and_then(|dicom| dicom.tls.as_mut()) {
+        let servers = [
+            self.dicom.as_mut().and_then(|dicom| dicom.tls.as_mut()),
+            self.hl7.as_mut().and_then(|hl7| hl7.tls.as_mut()),
+        ];
+        for tls in servers.into_iter().flatten() {
             paths.extend([&mut tls.certificate, &mut tls.key]);
             paths.extend(&mut tls.client_ca);
         }
         let polls = [&mut self.fhir, &mut self.dicomweb].into_iter().flatten().map(|poll| &mut poll.server);
         let mut clients = vec![];
+        if let Some(queue) = &mut self.queue {
+            paths.extend(&mut queue.password_file);
+            clients.push(&mut queue.tls);
+        }
         for server in polls {
             paths.extend(&mut server.token_file);
             clients.push(&mut server.tls);
@@ -325,6 +335,16 @@ impl Config {
         }
         paths
     }
+}
+
+/// On anything but loopback, somebody has to say who may connect.
+fn check_open(section: &str, listen: SocketAddr, anybody: bool, tls: Option<&ServerTls>) -> Result<(), ListenError> {
+    let is_certified = tls.is_some_and(|tls| tls.client_ca.is_some());
+    if listen.ip().is_loopback() || !anybody || is_certified {
+        return Ok(());
+    }
+    let needed = format!("{listen} is no loopback address: [{section}] needs allow, or tls with client_ca");
+    Err(ListenError::Config(needed))
 }
 
 fn check_title(title: &str) -> Result<(), ListenError> {
