@@ -119,7 +119,9 @@ class Postgres:
         server = [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-p", str(self.port)]
         log = open(self.folder.parent / "postgres.log", "a")
         self.process = subprocess.Popen([*self.user(), *server, "-c", "listen_addresses=127.0.0.1"], cwd="/", stdout=log, stderr=log)
-        wait_for("PostgreSQL", lambda: listens(self.port), 60)
+        # It listens before it has recovered, and a node that starts meanwhile is refused.
+        ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        wait_for("PostgreSQL", lambda: subprocess.run(ready).returncode == 0, 60)
 
     def kill(self):
         """As at a loss of power."""

@@ -1,6 +1,7 @@
 //! Several nodes with one queue in one database.
 
 use std::collections::BTreeSet;
+use std::sync::Barrier;
 
 use knowmvg_listen::{Arrived, ListenError, NewDelivery};
 
@@ -52,10 +53,19 @@ fn image_and_report_that_arrive_in_the_same_moment_find_each_other() {
     let one = store.bench();
     let other = one.other_node();
     let (first, second) = (one.open(), other.open());
+    let moment = Barrier::new(2);
     std::thread::scope(|scope| {
-        scope.spawn(|| (0..100).for_each(|number| assert_eq!(first.add_image(&image(number)).unwrap(), Arrived::New)));
         scope.spawn(|| {
-            (0..100).for_each(|number| assert_eq!(second.add_report(&report(number, "x")).unwrap(), Arrived::New));
+            for number in 0..100 {
+                moment.wait();
+                assert_eq!(first.add_image(&image(number)).unwrap(), Arrived::New);
+            }
+        });
+        scope.spawn(|| {
+            for number in 0..100 {
+                moment.wait();
+                assert_eq!(second.add_report(&report(number, "effusion")).unwrap(), Arrived::New);
+            }
         });
     });
     assert_eq!(first.status().unwrap().images["ready"], 100);
