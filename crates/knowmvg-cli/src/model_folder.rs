@@ -27,8 +27,7 @@ pub struct ModelArgs {
 /// Where a model computes.
 #[derive(Debug, Clone, Args)]
 pub struct DeviceArg {
-    /// Where decoder and language model compute: cpu, or vulkan, metal, cuda or rocm in a program that was built for it, with a
-    /// number as in cuda:1 for another than the first
+    /// cpu, or vulkan, metal, cuda, rocm (docs/devices.md); cuda:1 is the second
     #[arg(id = "device", long = "device", value_name = "DEVICE", default_value = "cpu")]
     name: String,
 }

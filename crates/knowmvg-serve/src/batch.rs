@@ -1,19 +1,20 @@
-//! [`Batches`]: phrases of requests that wait at the same time go through the decoder together.
+//! [`Batches`]: phrases of requests that ask about sessions at the same time go through the decoder together.
 //!
 //! ```text
-//! request ──phrases prepared──▶ Rider, in the line; its worker is given away
+//! request ──phrases prepared──▶ Rider, in the line, without a worker
 //! line ──when a worker is free──▶ one pass of the decoder for as many riders as fit ──▶ results; who has phrases left, back in the line
 //! ```
 //!
-//! Whoever was in the line for a worker before the batch was prepares its own phrases first, so batches grow with the load and nobody
-//! waits for company; a window may add such waiting. A rider that is stopped leaves before the next pass; the others don't notice.
+//! Who asks while no worker is free adds its phrases meanwhile, so batches grow with the load and nobody waits for company; a window
+//! may add such waiting. A rider that is stopped leaves before the next pass; the others don't notice. Requests that bring an image don't
+//! ride: they have a worker already, and if they gave it away, all who wait would be encoded before the first is answered.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use knowmvg::grounder::{Asked, Course, Passed, Session, pass_shape};
+use knowmvg::grounder::{Asked, Course, Session, pass_shape};
 use knowmvg::grounding::Grounding;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -52,12 +53,7 @@ struct Rider {
     session: Arc<Session<'static>>,
     course: Course,
     cancel: Cancel,
-    news: Sender<News>,
-}
-
-enum News {
-    Passed(Passed),
-    Done(Box<Grounding>),
+    news: Sender<Grounding>,
 }
 
 impl Batches {
@@ -107,28 +103,27 @@ impl Batches {
 }
 
 impl App {
-    /// Grounds phrases beside those of others, and gives the worker away meanwhile.
+    /// Decodes phrases beside those of others; a worker that the request has is given away.
     ///
     /// # Errors
     /// When the request is stopped, or a pass fails.
-    pub(crate) fn ground_together(
+    pub(crate) fn ride(
         &self,
+        batches: &Batches,
         session: &Arc<Session<'static>>,
         asked: Vec<Asked>,
         seat: &Seat,
-        tell: &mut dyn FnMut(Passed),
     ) -> Result<Grounding, Problem> {
         let course = session.course(asked);
         if course.is_done() {
             return Ok(session.finish(course));
         }
         let (news, told) = mpsc::channel();
-        self.ride(Rider { session: session.clone(), course, cancel: seat.cancel().clone(), news });
+        self.line_up(batches, Rider { session: session.clone(), course, cancel: seat.cancel().clone(), news });
         seat.rest();
         loop {
             match told.recv_timeout(LOOK_UP) {
-                Ok(News::Passed(passed)) => tell(passed),
-                Ok(News::Done(grounding)) => return Ok(*grounding),
+                Ok(grounding) => return Ok(grounding),
                 // When the server ends, nobody comes for the batch any more.
                 Err(_) if seat.is_cancelled() => return Err(stopped()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -140,8 +135,8 @@ impl App {
         }
     }
 
-    fn ride(&self, rider: Rider) {
-        if self.batches().is_some_and(|batches| batches.add(rider)) {
+    fn line_up(&self, batches: &Batches, rider: Rider) {
+        if batches.add(rider) {
             Handle::current().spawn(collect(self.clone()));
         }
     }
@@ -160,7 +155,9 @@ async fn collect(app: App) {
         if !riders.is_empty() {
             let app = app.clone();
             spawn_blocking(move || {
-                pass(&app, riders);
+                if let Some(batches) = app.batches() {
+                    pass(&app, batches, riders);
+                }
                 drop(worker);
             });
         }
@@ -171,23 +168,22 @@ async fn collect(app: App) {
 }
 
 /// One pass, after which each is told; a panic drops them all, which they notice.
-fn pass(app: &App, mut riders: Vec<Rider>) {
+fn pass(app: &App, batches: &Batches, mut riders: Vec<Rider>) {
     let phrases = riders.iter().map(|rider| rider.course.next_len()).sum();
     app.metrics().decoded(riders.len(), phrases);
     let mut courses: Vec<(&Session<'_>, &mut Course)> =
         riders.iter_mut().map(|rider| (&*rider.session, &mut rider.course)).collect();
     app.grounder().pass(&mut courses);
     for rider in riders {
-        let is_heard = rider.news.send(News::Passed(rider.course.passed())).is_ok();
-        if rider.cancel.is_cancelled() || !is_heard {
+        if rider.cancel.is_cancelled() {
             continue;
         }
         if rider.course.is_done() {
             let Rider { session, course, news, .. } = rider;
             // Who is gone needs no answer.
-            let _ = news.send(News::Done(Box::new(session.finish(course))));
+            let _ = news.send(session.finish(course));
         } else {
-            app.ride(rider);
+            app.line_up(batches, rider);
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<A
     let work = move |seat: &Seat| {
         let origin = worker.origin_for(&bytes, format)?;
         let (grounding, film) = worker.whole(bytes, &words, seat, &mut |_| ())?;
-        Answer::at(seat, &grounding, &film, &origin, format)
+        Answer::new(&grounding, &film, &origin, format)
     };
     app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await
 }

@@ -116,7 +116,30 @@ impl Pool {
         let _guard = CancelOnDrop(cancel.clone());
         let worker = before(deadline, self.workers.clone().acquire_owned()).await?;
         let worker = worker.map_err(|_| Problem::new(&INTERNAL, "the workers are gone"))?;
-        let seat = Seat { worker: Mutex::new(Some(worker)), workers: self.workers.clone(), cancel };
+        self.work(place, Some(worker), deadline, cancel, work).await
+    }
+
+    /// The same without a worker, for work that waits for others; it may [`resume`](Seat::resume) when it needs one.
+    pub async fn run_standing<T: Send + 'static>(
+        &self,
+        place: Place,
+        deadline: Option<Instant>,
+        cancel: Cancel,
+        work: impl FnOnce(&Seat) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let _guard = CancelOnDrop(cancel.clone());
+        self.work(place, None, deadline, cancel, work).await
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        place: Place,
+        worker: Option<OwnedSemaphorePermit>,
+        deadline: Option<Instant>,
+        cancel: Cancel,
+        work: impl FnOnce(&Seat) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let seat = Seat { worker: Mutex::new(worker), workers: self.workers.clone(), cancel };
         let task = spawn_blocking(move || {
             // The place and the worker are free when the work ends, not when its client leaves.
             let _held = place;

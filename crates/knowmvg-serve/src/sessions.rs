@@ -91,13 +91,19 @@ pub(crate) async fn ground(State(app): State<App>, Id(id): Id, request: Request)
     let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
     let words = receive(request, limits).await?.words(limits)?;
-    let worker = app.clone();
+    let (worker, deadline) = (app.clone(), deadline(limits.timeout));
     let work = move |seat: &Seat| {
         check(seat)?;
-        let grounding = worker.ground(&encoded.session, &words, seat, &mut |_| ())?;
+        let grounding = match worker.batches() {
+            Some(batches) => worker.ground_beside(batches, &encoded.session, &words, seat)?,
+            None => worker.ground(&encoded.session, &words, seat, &mut |_| ())?,
+        };
         Answer::at(seat, &grounding, &encoded.film, &encoded.origin, format)
     };
-    app.pool().run(place, deadline(limits.timeout), Cancel::default(), work).await
+    match app.batches() {
+        Some(_) => app.pool().run_standing(place, deadline, Cancel::default(), work).await,
+        None => app.pool().run(place, deadline, Cancel::default(), work).await,
+    }
 }
 
 /// `DELETE /v1/sessions/{id}`

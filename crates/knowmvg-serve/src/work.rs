@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use knowmvg::ask::{Asking, report_warnings};
-use knowmvg::grounder::{Explanation, Passed, Session};
+use knowmvg::grounder::{Asked, Explanation, Passed, Session};
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
 
 use crate::app::App;
+use crate::batch::Batches;
 use crate::film::Film;
 use crate::metrics::Stage;
 use crate::pool::Seat;
@@ -37,26 +38,47 @@ impl App {
         Ok(Arc::new(session))
     }
 
-    /// Grounds words on an encoded image, and tells after every pass how far it is. Afterwards there may be no worker any more.
+    /// Grounds words on an encoded image, and tells after every pass how far it is.
     pub(crate) fn ground(
         &self,
-        session: &Arc<Session<'static>>,
+        session: &Session<'static>,
         words: &Words,
         seat: &Seat,
         tell: &mut dyn FnMut(Passed),
     ) -> Result<Grounding, Problem> {
+        self.grounded(session, words, |asked| {
+            let go_on = &mut |passed| {
+                tell(passed);
+                !seat.is_cancelled()
+            };
+            session.grounding_while(asked, go_on).ok_or_else(stopped)
+        })
+    }
+
+    /// The same beside others who ask at the same time. No worker is needed before, and there is none afterwards.
+    pub(crate) fn ground_beside(
+        &self,
+        batches: &Batches,
+        session: &Arc<Session<'static>>,
+        words: &Words,
+        seat: &Seat,
+    ) -> Result<Grounding, Problem> {
+        // Rules read in milliseconds, a language model in seconds.
+        if self.grounder().reader().is_some() {
+            seat.resume();
+        }
+        self.grounded(session, words, |asked| self.ride(batches, session, asked, seat))
+    }
+
+    fn grounded(
+        &self,
+        session: &Session<'static>,
+        words: &Words,
+        decode: impl FnOnce(Vec<Asked>) -> Result<Grounding, Problem>,
+    ) -> Result<Grounding, Problem> {
         let start = Instant::now();
         let Asking { asked, warnings } = session.asked(words.report.as_deref(), &words.phrases);
-        let mut grounding = match self.batches() {
-            Some(_) => self.ground_together(session, asked, seat, tell)?,
-            None => {
-                let go_on = &mut |passed| {
-                    tell(passed);
-                    !seat.is_cancelled()
-                };
-                session.grounding_while(asked, go_on).ok_or_else(stopped)?
-            }
-        };
+        let mut grounding = decode(asked)?;
         grounding.warnings.extend(warnings);
         grounding.warnings.extend(report_warnings(words.report.as_deref(), &grounding));
         self.metrics().took(Stage::Ground, start.elapsed());
@@ -115,7 +137,6 @@ impl App {
         check(seat)?;
         tell(Step::Encoding);
         let session = self.encode(&image)?;
-        // It may wait for a while from here on, and needs a quarter of the memory for that.
         let film = Film::from(&image);
         drop(image);
         check(seat)?;

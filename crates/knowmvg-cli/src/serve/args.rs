@@ -80,10 +80,10 @@ pub struct ServeArgs {
     /// Open connections
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub connections: usize,
-    /// Decode phrases of requests that wait at the same time together, at most so many; 0 decodes each request on its own
+    /// Decode so many phrases of requests that wait at the same time together; 0 takes each request alone
     #[arg(long, value_name = "N", default_value_t = Limits::default().batch_phrases)]
     pub batch_phrases: usize,
-    /// With --batch-phrases, images of a batch; with 1, requests about one session are decoded together, and no others
+    /// With --batch-phrases, images of a batch; 1 lets requests about one session share it, and no others
     #[arg(long, value_name = "N", default_value_t = Limits::default().batch_images)]
     pub batch_images: usize,
     /// With --batch-phrases, how long phrases wait for those of other requests

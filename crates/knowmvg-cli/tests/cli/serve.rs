@@ -70,25 +70,24 @@ fn it_ends_although_a_batch_would_wait_for_long() {
     let send = |head: &str, body: &[u8]| {
         let mut connection = TcpStream::connect(&address).unwrap();
         let length = body.len();
-        write!(connection, "{head}Host: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").unwrap();
+        let boundary = "Content-Type: multipart/form-data; boundary=b\r\nConnection: close\r\n";
+        write!(connection, "POST {head} HTTP/1.1\r\nHost: {address}\r\n{boundary}Content-Length: {length}\r\n\r\n")
+            .unwrap();
         connection.write_all(body).unwrap();
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
+        connection
+    };
+    let part = |name: &str, value: &[u8]| {
+        let head = format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        [head.as_bytes(), value, b"\r\n--b--\r\n"].concat()
     };
     let image = std::fs::read(repository_arg("samples/rg1.dcm")).unwrap();
-    let part = "--b\r\nContent-Disposition: form-data; name=";
-    let start = format!("{part}\"phrase\"\r\n\r\nmass\r\n{part}\"image\"\r\n\r\n");
-    let body = [start.as_bytes(), &image, b"\r\n--b--\r\n"].concat();
-    let answer = send("POST /v1/jobs HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\n", &body);
-    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
-    let end = Instant::now() + Duration::from_secs(120);
-    while !send("GET /metrics HTTP/1.1\r\n", b"").contains("stage_seconds_count{stage=\"encode\"} 1\n") {
-        assert!(Instant::now() < end, "the image was not encoded");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    // It is encoded, and waits for company from about now on.
-    std::thread::sleep(Duration::from_millis(300));
+    let mut opened = String::new();
+    send("/v1/sessions", &part("image", &image)).read_to_string(&mut opened).unwrap();
+    let path = opened.lines().find_map(|line| line.strip_prefix("location: ")).expect("a session").to_owned();
+    // Waits for company, and is gone before any comes.
+    let waiting = send(&format!("{path}/ground"), &part("phrase", b"mass"));
+    std::thread::sleep(Duration::from_millis(500));
+    drop(waiting);
     let start = Instant::now();
     assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
     assert_eq!(server.wait_with_output().unwrap().status.code(), Some(0));

@@ -163,29 +163,34 @@ async fn share_and_compare(client: &Client) {
 }
 
 #[test]
-fn pictures_reports_and_jobs_are_decoded_together_too() {
+fn a_result_from_a_batch_comes_in_every_form() {
     run(async {
         let client = Client::new(together());
-        let form = || Form::new().file("image", "", &sample_image()).text("report", &sample_report());
-        let job = async {
-            let job = client.post_form("/v1/jobs", form().text("phrase", "heart")).await.with_status(202);
-            client.get(&format!("{}/events", job.header("location"))).await.with_status(200)
+        let path = format!("{}/ground", open(&client, &sample_image()).await);
+        let words = json!({"report": sample_report(), "phrases": ["heart"]}).to_string();
+        let ask = async |accept: &str| {
+            let request = request("POST", &path).header("content-type", "application/json").header("accept", accept);
+            client.send(request.body(Body::from(words.clone())).unwrap()).await.with_status(200)
         };
-        let picture = async {
-            let request = request("POST", "/v1/ground").header("accept", "image/png");
-            let request = request.header("content-type", Form::content_type());
-            client.send(request.body(Body::from(form().whole())).unwrap()).await.with_status(200)
-        };
-        let report = async {
-            let request = request("POST", "/v1/ground").header("accept", "application/dicom");
-            let request = request.header("content-type", Form::content_type());
-            client.send(request.body(Body::from(form().whole())).unwrap()).await.with_status(200)
-        };
-        let (job, picture, report): (Answer, Answer, Answer) = tokio::join!(job, picture, report);
-        let events = String::from_utf8_lossy(&job.body).into_owned();
-        assert!(events.contains("event: grounding") && events.contains("event: done"), "{events}");
+        let (picture, report, coco): (Answer, Answer, Answer) =
+            tokio::join!(ask("image/png"), ask("application/dicom"), ask("application/vnd.coco+json"));
         assert!(picture.body.starts_with(b"\x89PNG"));
         assert!(!knowmvg_dicom::sr::read(&report.body).unwrap().is_empty());
+        assert!(!coco.json()["annotations"].as_array().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn who_brings_an_image_does_not_wait_for_others_to_be_encoded() {
+    run(async {
+        let client = Client::new(together());
+        let form = || Form::new().file("image", "", &small_image()).text("phrase", "mass");
+        let ask = async || client.post_form("/v1/ground", form()).await.with_status(200);
+        tokio::join!(ask(), ask(), ask());
+        let job = client.post_form("/v1/jobs", form()).await.with_status(202);
+        let events = client.get(&format!("{}/events", job.header("location"))).await.with_status(200);
+        assert!(String::from_utf8_lossy(&events.body).contains("event: done"));
+        assert_eq!(metric(&client, "knowmvg_batch_requests_count").await, 0.0);
     });
 }
 
@@ -220,7 +225,7 @@ fn who_leaves_or_is_late_does_not_hurt_the_others() {
 fn a_batch_that_comes_too_late_is_a_time_out_and_gives_its_place_back() {
     run(async {
         // Long enough to encode a small image on a busy machine, and shorter than the window.
-        let quick = Limits { batch_window: Duration::from_secs(12), timeout: Duration::from_secs(10), ..together() };
+        let quick = Limits { batch_window: Duration::from_secs(30), timeout: Duration::from_secs(20), ..together() };
         let client = Client::new(Limits { workers: 1, queue: 0, ..quick });
         let path = format!("{}/ground", open(&client, &small_image()).await);
         let late = client.post_json(&path, json!({"phrases": ["mass"]})).await.with_status(503);

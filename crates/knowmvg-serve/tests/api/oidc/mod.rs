@@ -252,7 +252,8 @@ fn an_issuer_that_answers_nonsense_is_away() {
         let configuration = |issuer: &str, keys: &str| json!({"issuer": issuer, "jwks_uri": keys}).to_string();
         let url = Provider::start(vec![]).url();
         let said = |provider: &Provider| provider.url();
-        let cases: [(&str, Box<dyn Fn(&Provider)>); 8] = [
+        type Change<'a> = Box<dyn Fn(&Provider) + 'a>;
+        let cases: [(&str, Change); 8] = [
             ("makes no sense", Box::new(|p| p.change(|says| says.configuration = Some("CANARY".into())))),
             ("another name", Box::new(|p| p.change(|says| says.configuration = Some(configuration(&url, &url))))),
             (
