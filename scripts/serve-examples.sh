@@ -18,11 +18,11 @@ until [ -s "$folder/address" ]; do
 done
 address=$(cat "$folder/address")
 
-# The blocks after the one that starts the server, as one script, with this server's address and an answer that must be one.
+# All blocks but those that start a server, as one script, with this server's address and an answer that must be one.
 python3 - "$address" >"$folder/examples.sh" <<'PYTHON'
 import re, sys
 page = open("docs/serve.md").read()
-blocks = re.findall(r"```sh\n(.*?)```", page, re.S)[1:]
+blocks = [block for block in re.findall(r"```sh\n(.*?)```", page, re.S) if "knowmvg serve" not in block]
 print("set -euo pipefail")
 print("curl() { command curl --fail-with-body --silent --show-error \"$@\"; }")
 print("".join(blocks).replace("http://127.0.0.1:8017", sys.argv[1]).replace("-o ", "-o \"$1\"/"))

@@ -16,13 +16,18 @@ use crate::failure::{Exit, Failure};
 pub const MAX_REPORT_BYTES: usize = 1 << 20;
 
 /// Reads at most `limit` bytes; more of them are an error and are not read.
-pub fn read_at_most(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+fn read_at_most(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("expected at most {limit} bytes, found more")));
     }
     Ok(bytes)
+}
+
+/// Reads a file of at most `limit` bytes; more of them are an error and are not read.
+pub fn bytes_at_most(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    read_at_most(File::open(path)?, limit)
 }
 
 /// Reads a report from a file, or from standard input for `-`.
@@ -33,7 +38,7 @@ pub fn read_report(path: &Path) -> Result<String, Failure> {
     let bytes = if path == Path::new("-") {
         read_at_most(io::stdin().lock(), MAX_REPORT_BYTES)
     } else {
-        File::open(path).and_then(|file| read_at_most(file, MAX_REPORT_BYTES))
+        bytes_at_most(path, MAX_REPORT_BYTES)
     };
     String::from_utf8(bytes.map_err(unreadable)?).map_err(|e| {
         // The error itself holds the text.
@@ -52,7 +57,7 @@ pub fn read_image(path: &Path) -> Result<GreyImage, Failure> {
 
 /// The bytes of a file that may be an image.
 pub fn image_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = File::open(path).and_then(|file| read_at_most(file, knowmvg_dicom::MAX_FILE_BYTES));
+    let bytes = bytes_at_most(path, knowmvg_dicom::MAX_FILE_BYTES);
     bytes.map_err(|e| Failure::about(Exit::Input, "cannot read the image", path, e))
 }
 

@@ -1,6 +1,5 @@
 //! `knowmvg listen CONFIG`.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,7 +41,7 @@ pub fn run(args: &ListenArgs) -> Result<(), Failure> {
 
 fn read(path: &Path) -> Result<Config, Failure> {
     let unreadable = |e| Failure::about(Exit::Input, "cannot read the configuration", path, e);
-    let bytes = File::open(path).and_then(|file| files::read_at_most(file, MAX_CONFIG_BYTES)).map_err(unreadable)?;
+    let bytes = files::bytes_at_most(path, MAX_CONFIG_BYTES).map_err(unreadable)?;
     let wrong = |e: Box<dyn std::error::Error>| Failure::about(Exit::Input, "cannot use the configuration", path, e);
     let text = String::from_utf8(bytes).map_err(|e| wrong(e.utf8_error().into()))?;
     let mut config: Config = toml::from_str(&text).map_err(|e| wrong(without_values(&e, &text).into()))?;

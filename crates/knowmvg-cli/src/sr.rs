@@ -12,7 +12,7 @@ use crate::{files, output, sr_table};
 pub fn run(args: &SrArgs) -> Result<(), Failure> {
     let what = "cannot read the report";
     let unreadable = |e| Failure::about(Exit::Input, what, &args.file, e);
-    let bytes = std::fs::File::open(&args.file).and_then(|file| files::read_at_most(file, MAX_FILE_BYTES));
+    let bytes = files::bytes_at_most(&args.file, MAX_FILE_BYTES);
     let groups = read(&bytes.map_err(unreadable)?).map_err(|e| {
         let fix = "give a DICOM structured report, e.g. what `knowmvg ground --sr` writes";
         Failure::about(Exit::Input, what, &args.file, e).fix(fix)

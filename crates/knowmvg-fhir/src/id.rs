@@ -18,7 +18,7 @@ impl Names {
     pub fn urn(&self, resource: &str) -> String {
         let parts: Vec<&str> = self.parts.iter().map(String::as_str).chain([resource]).collect();
         let bytes = name_based_uuid("knowmvg-fhir", &parts);
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = knowmvg::model::weights::hex(&bytes);
         format!("urn:uuid:{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 }

@@ -93,7 +93,7 @@ impl<T: Held> Store<T> {
 pub(crate) fn random_id() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(knowmvg::model::weights::hex(&bytes))
 }
 
 #[cfg(test)]

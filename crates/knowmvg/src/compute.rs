@@ -26,26 +26,24 @@ pub enum DeviceError {
     },
 }
 
-/// The kinds of devices by name, and those of this build.
-const KINDS: [(&str, Option<DeviceType>); 5] = [
-    ("cpu", Some(DeviceType::Flex)),
-    #[cfg(feature = "vulkan")]
-    ("vulkan", Some(DeviceType::Vulkan)),
-    #[cfg(not(feature = "vulkan"))]
-    ("vulkan", None),
-    #[cfg(feature = "metal")]
-    ("metal", Some(DeviceType::Metal)),
-    #[cfg(not(feature = "metal"))]
-    ("metal", None),
-    #[cfg(feature = "cuda")]
-    ("cuda", Some(DeviceType::Cuda)),
-    #[cfg(not(feature = "cuda"))]
-    ("cuda", None),
-    #[cfg(feature = "rocm")]
-    ("rocm", Some(DeviceType::Rocm)),
-    #[cfg(not(feature = "rocm"))]
-    ("rocm", None),
-];
+/// The kinds of devices by name.
+const KINDS: [&str; 5] = ["cpu", "vulkan", "metal", "cuda", "rocm"];
+
+/// What Burn calls a kind; `None` if the program was not built for it.
+fn built(kind: &str) -> Option<DeviceType> {
+    match kind {
+        "cpu" => Some(DeviceType::Flex),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => Some(DeviceType::Vulkan),
+        #[cfg(feature = "metal")]
+        "metal" => Some(DeviceType::Metal),
+        #[cfg(feature = "cuda")]
+        "cuda" => Some(DeviceType::Cuda),
+        #[cfg(feature = "rocm")]
+        "rocm" => Some(DeviceType::Rocm),
+        _ => None,
+    }
+}
 
 /// The device of that name: `cpu`, `vulkan`, `metal`, `cuda` or `rocm`, with a number as in `cuda:1` for another than the first.
 ///
@@ -55,16 +53,15 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     let unknown = || DeviceError::Name(name.to_owned());
     let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
     let index: usize = index.parse().map_err(|_| unknown())?;
-    let (kind, built) = KINDS.into_iter().find(|(known, _)| *known == kind).ok_or_else(unknown)?;
-    let built = built.ok_or(DeviceError::NotBuilt(kind))?;
-    let found = Device::enumerate(built).into_vec();
+    let kind = KINDS.into_iter().find(|known| *known == kind).ok_or_else(unknown)?;
+    let found = Device::enumerate(built(kind).ok_or(DeviceError::NotBuilt(kind))?).into_vec();
     let count = found.len();
     found.into_iter().nth(index).ok_or(DeviceError::Absent { kind, index, found: count })
 }
 
 /// The kinds that this program was built for.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
-    KINDS.into_iter().filter(|(_, built)| built.is_some()).map(|(kind, _)| kind)
+    KINDS.into_iter().filter(|kind| built(kind).is_some())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Files with a key.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ const FIX: &str = "make one with `openssl rand -hex 32 > key`, or with `knowmvg 
 /// Reads a key.
 pub fn read(path: &Path) -> Result<Key, Failure> {
     let what = "cannot use the key";
-    let bytes = File::open(path).and_then(|file| files::read_at_most(file, MAX_KEY_FILE));
+    let bytes = files::bytes_at_most(path, MAX_KEY_FILE);
     let bytes = bytes.map_err(|e| Failure::about(Exit::Input, what, path, e).fix(FIX))?;
     let problem = "expected a key of hexadecimal digits, found other bytes";
     let text = std::str::from_utf8(&bytes).map_err(|_| Failure::about(Exit::Input, what, path, problem).fix(FIX))?;
@@ -36,7 +36,7 @@ pub fn make(path: &Path) -> Result<(), Failure> {
     let mut bytes = [0; MIN_KEY_BYTES];
     let no_random = |e: getrandom::Error| Failure::new(Exit::Work, "cannot make the key").because(e.to_string());
     getrandom::fill(&mut bytes).map_err(no_random)?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = knowmvg::model::weights::hex(&bytes);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

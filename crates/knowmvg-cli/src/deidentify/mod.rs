@@ -5,7 +5,7 @@ mod inputs;
 mod key;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -82,7 +82,7 @@ enum Outcome {
 }
 
 fn one(deidentifier: &Deidentifier, input: &Input, out: &Path) -> Result<Outcome, Failure> {
-    let bytes = File::open(&input.path).and_then(|file| files::read_at_most(file, MAX_FILE_BYTES));
+    let bytes = files::bytes_at_most(&input.path, MAX_FILE_BYTES);
     let bytes = bytes.map_err(|e| Failure::about(Exit::Input, "cannot read the file", &input.path, e))?;
     if !input.is_named && !is_dicom(&bytes) {
         return Ok(Outcome::PassedOver);

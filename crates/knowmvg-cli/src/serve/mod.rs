@@ -3,7 +3,6 @@
 mod args;
 mod oidc;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +59,7 @@ fn config(args: &ServeArgs) -> Result<Config, Failure> {
 
 fn read_token(path: &Path) -> Result<Token, Failure> {
     let unreadable = |e| Failure::about(Exit::Input, "cannot read the token", path, e);
-    let bytes = File::open(path).and_then(|file| files::read_at_most(file, MAX_TOKEN_BYTES)).map_err(unreadable)?;
+    let bytes = files::bytes_at_most(path, MAX_TOKEN_BYTES).map_err(unreadable)?;
     // The secret must not stand in an error, so bytes that are no text are no token.
     let secret = String::from_utf8(bytes).unwrap_or_default();
     Token::new(&secret).map_err(|e| {

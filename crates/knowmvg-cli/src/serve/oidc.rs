@@ -1,6 +1,5 @@
 //! `--oidc-*`: whose access tokens open the server.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use knowmvg_serve::{OidcConfig, RequiredClaim};
@@ -52,6 +51,6 @@ fn claim(text: &str) -> Result<RequiredClaim, String> {
 }
 
 fn read_authorities(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = File::open(path).and_then(|file| files::read_at_most(file, MAX_AUTHORITIES));
+    let bytes = files::bytes_at_most(path, MAX_AUTHORITIES);
     bytes.map_err(|e| Failure::about(Exit::Input, "cannot read the authorities", path, e))
 }

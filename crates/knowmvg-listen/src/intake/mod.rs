@@ -80,7 +80,7 @@ impl Intake {
         if self.queue.has_image(&identifiers.sop_instance_uid).map_err(|e| self.later(&e))? {
             return Ok(Arrived::Known);
         }
-        let path = format!("{}.dcm", random::name().ok_or(Refused::Later)?);
+        let path = format!("{}.dcm", random::name().map_err(|_| Refused::Later)?);
         self.spool.write(&path, file).map_err(|_| self.full())?;
         let image = NewImage {
             sop_instance_uid: identifiers.sop_instance_uid,

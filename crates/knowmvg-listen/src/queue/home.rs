@@ -46,7 +46,7 @@ impl Home {
                     let lost = format!("{} is lost, and the files beside it are of that node", path.display());
                     return Err(ListenError::Config(lost));
                 }
-                let name = random::name().ok_or(ListenError::Config("the system has no random numbers".into()))?;
+                let name = random::name()?;
                 let written = files.write(NODE_FILE, name.as_bytes());
                 written.map_err(|e| ListenError::file("cannot write the node's name", &path, e))?;
                 name

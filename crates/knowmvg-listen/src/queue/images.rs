@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use knowmvg::model::weights::hex;
 use sha2::{Digest, Sha256};
 
 use super::store::{Row, Transaction};
@@ -257,7 +258,7 @@ fn digest(report: &NewReport) -> String {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.finalize())
 }
 
 /// The reports of a study, newest first, and their patients.

@@ -1,5 +1,6 @@
 //! What polls have fetched already.
 
+use knowmvg::model::weights::hex;
 use sha2::{Digest, Sha256};
 
 use super::store::Value;
@@ -48,5 +49,5 @@ fn key(name: &str) -> String {
     if name.len() <= MAX_KEY {
         return name.to_owned();
     }
-    Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(name))
 }

@@ -57,12 +57,11 @@ enum Fault {
 }
 
 impl Issuer {
-    /// Of a configuration; nothing is fetched before the first token.
+    /// Of a configuration that was [checked](OidcConfig::check); nothing is fetched before the first token.
     ///
     /// # Errors
-    /// When the configuration makes no sense.
+    /// When its file of authorities has no certificate.
     pub fn new(config: OidcConfig, log: Log) -> Result<Self, ConfigError> {
-        config.check()?;
         let fetcher = Fetcher::new(&config)?;
         let keys = Arc::new(Keys::new(fetcher, config.refetch_pause, log));
         Ok(Self { config, keys })

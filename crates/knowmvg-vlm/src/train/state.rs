@@ -98,15 +98,12 @@ impl State {
             let learner = Learner { speaker, adapter: &adapter, decoder: &decoder, reads, weights: &config.loss };
             learned(&learner, members, share, seed)
         };
-        let parts: Vec<(usize, &Vec<Member>)> = shards.iter().enumerate().collect();
         let mut learnt: Vec<Result<Learned>> = vec![];
-        for round in parts.chunks(config.data.shards.max(1)) {
+        for round in shards.chunks(config.data.shards.max(1)) {
+            let (learn, first) = (&learn, learnt.len());
             std::thread::scope(|scope| {
-                let mut threads = vec![];
-                for (index, members) in round {
-                    let (learn, index, members) = (&learn, *index, members.as_slice());
-                    threads.push(scope.spawn(move || learn(index, members)));
-                }
+                let begin = |(at, members)| scope.spawn(move || learn(first + at, members));
+                let threads: Vec<_> = round.iter().map(Vec::as_slice).enumerate().map(begin).collect();
                 learnt.extend(threads.into_iter().map(|thread| thread.join().expect("a shard does not panic")));
             });
         }

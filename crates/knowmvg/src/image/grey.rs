@@ -134,7 +134,7 @@ impl GreyImage {
         for pixel in &self.pixels {
             hasher.update(pixel.to_le_bytes());
         }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::model::weights::hex(&hasher.finalize())
     }
 
     /// The facts that a grounding states about its image.

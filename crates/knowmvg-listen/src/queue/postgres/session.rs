@@ -63,7 +63,7 @@ impl Schema {
             transaction.batch_execute(step)?;
         }
         if version == 0 {
-            let id = random::name().ok_or(ListenError::Config("the system has no random numbers".into()))?;
+            let id = random::name()?;
             transaction.execute("INSERT INTO queue (id, version) VALUES ($1, 0)", &[&id])?;
         }
         transaction.execute("UPDATE queue SET version = $1", &[&(STEPS.len() as i64)])?;
