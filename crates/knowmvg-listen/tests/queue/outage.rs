@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use knowmvg_listen::{Arrived, DatabaseProblem, ListenError, NewDelivery, Queue};
+use postgres::IsolationLevel;
 
 use crate::beside::client;
 use crate::cluster::Cluster;
@@ -79,4 +80,24 @@ fn a_connection_that_was_cut_is_replaced_without_anybody_noticing() {
     assert!(queue.take_job().unwrap().is_none(), "the job is still held");
     queue.finish_job(&job, None, &[]).unwrap();
     assert_eq!(queue.status().unwrap().images["done"], 1);
+}
+
+/// A backup is such a transaction.
+#[test]
+fn what_an_open_transaction_still_sees_is_not_said_to_be_gone() {
+    let Some(Store::Postgres(cluster)) = Store::postgres("what_an_open_transaction_still_sees") else { return };
+    let bench = Store::Postgres(cluster).bench();
+    let queue = bench.open();
+    queue.add_report(&report(1, "a word that must go")).unwrap();
+    let mut beside = client(cluster, &bench.database());
+    let mut backup = beside.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().unwrap();
+    backup.query_one("SELECT count(*) FROM knowmvg.queue", &[]).unwrap();
+    bench.pass(10);
+    queue.purge(bench.now()).unwrap();
+    let is_there = || String::from_utf8_lossy(&bench.bytes()).contains("a word that must go");
+    assert!(matches!(queue.erase(), Err(ListenError::Database(DatabaseProblem::Kept))));
+    assert!(is_there(), "else this test shows nothing");
+    backup.commit().unwrap();
+    queue.erase().unwrap();
+    assert!(!is_there());
 }

@@ -3,6 +3,7 @@
 //! Writers wait for each other, as they do in SQLite, so the rules need no other thought: every transaction that writes starts with
 //! the queue's lock. A node is the only one with its name, for as long as its connection lives.
 
+mod erasure;
 mod problem;
 mod server;
 mod session;
@@ -29,8 +30,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait between two attempts to connect.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Tables whose rows are deleted, or have something taken out.
-const FORGETTING: [&str; 3] = ["image", "report", "delivery"];
+/// Waits after each attempt to write over what was deleted: what only connects is soon past, and what stays waits for the next cleaning.
+///
+/// # Units
+/// Milliseconds.
+const ERASING: [u64; 5] = [50, 100, 200, 400, 800];
 
 /// A server's database that is open.
 pub(super) struct Postgres {
@@ -112,11 +116,14 @@ impl Postgres {
 
     /// See [`super::store::Store::erase`].
     pub fn erase(&self) -> Result<(), ListenError> {
-        // FULL writes new files without what was deleted; a plain one would leave it in free space. One table each, since it can't
-        // be in a transaction.
-        self.with(|client| {
-            FORGETTING.iter().try_for_each(|table| Ok(client.batch_execute(&format!("VACUUM (FULL) {table}"))?))
-        })
+        let next = self.with(erasure::next_transaction)?;
+        for wait in ERASING {
+            if self.with(|client| erasure::rewrite(client, next))? {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(wait));
+        }
+        Err(ListenError::Database(DatabaseProblem::Kept))
     }
 
     /// Does something with a connection that is alive.

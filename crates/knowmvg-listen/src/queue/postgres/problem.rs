@@ -18,6 +18,9 @@ pub enum DatabaseProblem {
     /// The server said so.
     #[error("it answered with SQLSTATE {0}")]
     Refused(String),
+    /// What was deleted could not be written over.
+    #[error("it keeps what was deleted, for a transaction that is still open; it is tried again every hour")]
+    Kept,
 }
 
 impl DatabaseProblem {
