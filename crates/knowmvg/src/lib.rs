@@ -35,6 +35,7 @@ pub mod knowledge;
 pub mod layer;
 pub mod model;
 pub mod prior;
+pub mod question;
 pub mod reader;
 pub mod report;
 

@@ -8,19 +8,22 @@ use knowmvg::compute::Device;
 use knowmvg::grounder::Grounder;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::model::input::Features;
-use knowmvg::train::attention::{Looked, attention};
+use knowmvg::prior::frame::model_from_typical;
+use knowmvg::train::attention::{Looked, scored_and_looked};
 use knowmvg::train::compose::TextLevel;
 use knowmvg::train::config::TrainConfig;
 use knowmvg::train::corpus::{Corpus, Split, Tier};
 use knowmvg::train::dataset::{LabelMap, Sample, samples};
 use knowmvg::train::features::FeatureCache;
-use knowmvg::train::score::{Scored, score_anatomy, score_findings};
+use knowmvg::train::score::{Scored, Scorer, score_anatomy};
 use knowmvg::train::thorax::{self, Thoraxes};
+use knowmvg_vlm::train::VlmTrainConfig;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Exit, Failure};
 use crate::model_folder;
+use crate::train::recipe::Recipe;
 
 /// The levels of text that are scored.
 pub const LEVELS: [(&str, TextLevel); 2] = [("class", TextLevel::Class), ("zone", TextLevel::Zone)];
@@ -63,25 +66,29 @@ fn file(folder: &Path, what: &str, split: Split) -> PathBuf {
 }
 
 /// Scores the model of a run on the open tier of a split.
-pub fn examine(config: &TrainConfig, split: Split, device: &Device) -> Result<(), Failure> {
-    let model = config.output.join("model");
-    let grounder = Grounder::load_on(&model, device).map_err(|e| model_folder::broken(&model, e))?;
+pub fn examine(recipe: &Recipe, split: Split, device: &Device) -> Result<(), Failure> {
+    let output = recipe.output();
+    let model = output.join("model");
+    let grounder = knowmvg_vlm::grounding::load(&model, device).map_err(|e| model_folder::broken(&model, e))?;
     let decoder = grounder.decoder();
-    let examined = Examined::open(config, &grounder, split)?;
+    let examined = match recipe {
+        Recipe::Compact(config) => Examined::of_decoder(config, &grounder, split)?,
+        Recipe::Language(config) => Examined::of_language_model(config, &grounder, split, device)?,
+    };
     let asked: Vec<&Sample> = examined.samples.iter().collect();
     let read = |s: &Sample| examined.features(s, &grounder);
-    let failed = |e: io::Error| Failure::about(Exit::Input, "cannot score the run below", &config.output, e);
+    let failed = |e: io::Error| Failure::about(Exit::Input, "cannot score the run below", output, e);
+    let scorer = Scorer { decoder: &decoder, reader: grounder.reader() };
     let (mut rows, mut looks) = (Vec::new(), Vec::new());
     for (level, text) in LEVELS {
-        let scored = score_findings(&decoder, &asked, text, read).map_err(failed)?;
+        let (scored, looked) = scored_and_looked(scorer, &asked, text, read).map_err(failed)?;
         rows.extend(scored.into_iter().map(|row| AtLevel { level: level.into(), row }));
-        let looked = attention(&decoder, &asked, text, read).map_err(failed)?;
         looks.extend(looked.into_iter().map(|row| AtLevel { level: level.into(), row }));
     }
     let anatomy = score_anatomy(&decoder, &asked, read).map_err(failed)?;
     rows.extend(anatomy.into_iter().map(|row| AtLevel { level: "anatomy".into(), row }));
-    write(&file(&config.output, LOOKED, split), &looks)?;
-    write(&file(&config.output, SCORED, split), &rows)
+    write(&file(output, LOOKED, split), &looks)?;
+    write(&file(output, SCORED, split), &rows)
 }
 
 /// The images of a split, with the features that the run kept.
@@ -92,25 +99,52 @@ struct Examined {
 }
 
 impl Examined {
-    fn open(config: &TrainConfig, grounder: &Grounder, split: Split) -> Result<Self, Failure> {
-        let unusable = |e: String| Failure::about(Exit::Input, "cannot use the corpus", &config.corpus, e);
-        let corpus = Corpus::open(&config.corpus).map_err(|e| unusable(e.to_string()))?;
-        let mut labels = LabelMap::new(KnowledgeBase::chest());
-        let side = config.model.image_side;
-        let mut samples = samples(&corpus, side, &mut labels, |r| {
-            r.split == split && r.tier == Tier::Open && !(r.findings.is_empty() && r.anatomy.is_empty())
-        })
-        .map_err(unusable)?;
+    fn of_decoder(config: &TrainConfig, grounder: &Grounder, split: Split) -> Result<Self, Failure> {
+        let cache = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
+        let mut examined = Self::open(&config.corpus, &cache, grounder, split)?;
         // Arms that were told where the lungs lie learn little of lungs, and would be told apart by how badly they find them.
         if config.thorax.is_some() {
             let path = config.output.join(thorax::FILE);
             let lungs = Thoraxes::read(&path);
             let lungs = lungs.map_err(|e| Failure::about(Exit::Input, "cannot read where the lungs lie", &path, e))?;
-            samples.iter_mut().for_each(|sample| lungs.place(sample));
+            examined.samples.iter_mut().for_each(|sample| lungs.place(sample));
         }
-        let root = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
-        let cache = FeatureCache::new(&root, grounder.tower(), grounder.tower_sha256(), side);
-        Ok(Self { corpus, cache, samples })
+        Ok(examined)
+    }
+
+    /// The lungs lie where the decoder found them that all arms start from.
+    fn of_language_model(
+        config: &VlmTrainConfig,
+        grounder: &Grounder,
+        split: Split,
+        device: &Device,
+    ) -> Result<Self, Failure> {
+        let cache = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
+        let mut examined = Self::open(&config.corpus, &cache, grounder, split)?;
+        let first = Grounder::load_on(&config.model, device).map_err(|e| model_folder::broken(&config.model, e))?;
+        let decoder = first.decoder();
+        let mut samples = std::mem::take(&mut examined.samples);
+        for sample in samples.iter_mut().filter(|sample| !sample.findings.is_empty()) {
+            let features = examined.features(sample, &first).map_err(|e| {
+                Failure::about(Exit::Input, "cannot read the image", &examined.corpus.image_path(&sample.record), e)
+            })?;
+            let found = decoder.anatomy(&[&features]).remove(0).model_from_thorax;
+            sample.model_from_thorax = Some(found.unwrap_or_else(model_from_typical));
+        }
+        Ok(Self { samples, ..examined })
+    }
+
+    fn open(corpus: &Path, cache: &Path, grounder: &Grounder, split: Split) -> Result<Self, Failure> {
+        let unusable = |e: String| Failure::about(Exit::Input, "cannot use the corpus", corpus, e);
+        let opened = Corpus::open(corpus).map_err(|e| unusable(e.to_string()))?;
+        let mut labels = LabelMap::new(KnowledgeBase::chest());
+        let side = grounder.config().image_side;
+        let samples = samples(&opened, side, &mut labels, |r| {
+            r.split == split && r.tier == Tier::Open && !(r.findings.is_empty() && r.anatomy.is_empty())
+        })
+        .map_err(unusable)?;
+        let cache = FeatureCache::new(cache, grounder.tower(), grounder.tower_sha256(), side);
+        Ok(Self { corpus: opened, cache, samples })
     }
 
     fn features(&self, sample: &Sample, grounder: &Grounder) -> io::Result<Features> {

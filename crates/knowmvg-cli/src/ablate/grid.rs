@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use knowmvg::train::config::TrainConfig;
 use serde::Deserialize;
 use toml::Table;
 
 use crate::failure::{Exit, Failure};
-use crate::train::recipe::{self, merge};
+use crate::train::recipe::{self, Recipe, merge};
 
 /// Most runs of one grid.
 const MAX_RUNS: usize = 1000;
@@ -40,8 +39,8 @@ pub struct ArmRun {
     pub arm: String,
     /// Seed of the run.
     pub seed: u64,
-    /// The recipe with the arm's changes.
-    pub config: TrainConfig,
+    /// With the arm's changes.
+    pub recipe: Recipe,
 }
 
 impl Grid {
@@ -82,10 +81,8 @@ impl Grid {
             let mut table = base.clone();
             merge(&mut table, &self.shared);
             merge(&mut table, changes);
-            let mut config = recipe::from_table(table, &self.recipe)?;
-            config.seed = seed;
-            config.output = self.folder(arm, seed);
-            Ok(ArmRun { arm: arm.to_owned(), seed, config })
+            let recipe = Recipe::understand(table, &self.recipe)?.with_seed(seed).with_output(self.folder(arm, seed));
+            Ok(ArmRun { arm: arm.to_owned(), seed, recipe })
         };
         let pairs =
             self.seeds.iter().flat_map(|seed| self.arms.iter().map(move |(arm, changes)| (arm, changes, *seed)));
@@ -104,6 +101,8 @@ fn is_folder_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use knowmvg::model::config::{KnowledgeSwitch, LocalSwitch};
+
     use super::*;
 
     fn grid(text: &str) -> Grid {
@@ -116,10 +115,19 @@ mod tests {
         let runs = |grid: &str| Grid::open(&folder.join(grid)).unwrap().runs().unwrap();
         let (paper, all) = (runs("paper.toml"), runs("all.toml"));
         assert_eq!((paper.len(), all.len()), (3 * 4, 3 * 9));
-        let is_among = |run: &ArmRun| all.iter().any(|other| other.config == run.config);
+        let is_among = |run: &ArmRun| all.iter().any(|other| other.recipe == run.recipe);
         assert!(paper.iter().all(is_among));
         let no_local = paper.iter().find(|run| run.arm == "no-local").unwrap();
-        assert_eq!(no_local.config.model.switches.local, knowmvg::model::config::LocalSwitch::Off);
+        let Recipe::Compact(config) = &no_local.recipe else { panic!("expected a decoder's recipe") };
+        assert_eq!(config.model.switches.local, LocalSwitch::Off);
+
+        let language = runs("vlm.toml");
+        assert_eq!(language.len(), 3 * 4);
+        let neither = language.iter().find(|run| run.arm == "neither").unwrap();
+        let Recipe::Language(config) = &neither.recipe else { panic!("expected a language model's recipe") };
+        let switches = config.switches.unwrap();
+        assert_eq!((switches.local, switches.knowledge), (LocalSwitch::Off, KnowledgeSwitch::Off));
+        assert!(!config.reader.knowledge_tokens && config.decoder_rate > 0.0);
     }
 
     #[test]

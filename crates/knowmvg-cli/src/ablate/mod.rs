@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use knowmvg::compute::Device;
 use knowmvg::train::TrainError;
 use knowmvg::train::corpus::Split;
-use knowmvg::train::run::Run;
 
 use crate::args::AblateArgs;
 use crate::failure::{Exit, Failure};
-use crate::train::{self, journal::Journal};
+use crate::train;
+use crate::train::journal::Journal;
+use crate::train::recipe::Recipe;
 use crate::{files, model_folder, output};
 use grid::{ArmRun, Grid};
 use table::{Arm, Tables};
@@ -27,7 +28,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
     let split = Split::from(args.split);
     let mut arms: BTreeMap<String, Arm> = BTreeMap::new();
     for (index, run) in runs.iter().enumerate() {
-        let folder = &run.config.output;
+        let folder = run.recipe.output();
         if !examine::is_done(folder, split) {
             if args.table_only {
                 output::warn(&format!("{} with seed {} is not finished and left out", run.arm, run.seed));
@@ -35,7 +36,7 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
             }
             eprintln!("run {} of {}: {}, seed {}", index + 1, runs.len(), run.arm, run.seed);
             train_one(run, &device)?;
-            examine::examine(&run.config, split, &device)?;
+            examine::examine(&run.recipe, split, &device)?;
         }
         let arm = arms.entry(run.arm.clone()).or_default();
         arm.scored.push(examine::scored(folder, split)?);
@@ -50,15 +51,18 @@ pub fn run(args: &AblateArgs) -> Result<(), Failure> {
 
 /// Trains one run, from its checkpoint if it has one.
 fn train_one(run: &ArmRun, device: &Device) -> Result<(), Failure> {
-    let folder = &run.config.output;
+    let folder = run.recipe.output();
     if folder.join("model").join(model_folder::MARKER).exists() {
         return Ok(());
     }
     files::create_folder(folder)?;
     let mut journal = Journal::open(folder)?;
-    let finished = Run::prepare_on(run.config.clone(), device).and_then(|r| r.run(true, &mut journal));
     let stopped = |e: TrainError| {
         Failure::about(Exit::Work, "the training stopped", folder, e).fix("the same command goes on where it stopped")
     };
-    train::add_tower(&run.config.tower, &finished.map_err(stopped)?)
+    let finished = run.recipe.train(true, device, &mut journal).map_err(stopped)?;
+    match &run.recipe {
+        Recipe::Compact(config) => train::add_tower(&config.tower, &finished),
+        Recipe::Language(_) => Ok(()),
+    }
 }

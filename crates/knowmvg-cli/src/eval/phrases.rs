@@ -14,7 +14,7 @@ use knowmvg::train::compose::TextLevel;
 use knowmvg::train::corpus::{Corpus, Record, Split, Tier};
 use knowmvg::train::dataset::{LabelMap, Sample, samples};
 
-use knowmvg::train::score::{Scored, score_anatomy, score_findings};
+use knowmvg::train::score::{Scored, Scorer, score_anatomy, score_findings};
 use serde::Serialize;
 
 use super::args::EvalArgs;
@@ -39,10 +39,6 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let (folder, level) = (args.corpus()?, args.level()?);
     let corpus = files::open_corpus(folder)?;
     let (_, grounder) = model_folder::load(&args.model)?;
-    if grounder.reader().is_some() {
-        let what = "expected a model that reads phrases by itself, found one with a language model before it";
-        return Err(Failure::new(Exit::Usage, what).fix("name a --task, with --out"));
-    }
     let asked = Asked::gather(args, &corpus, &grounder, level)?;
     let measured = asked.measure(args, &corpus, &grounder)?;
     if let Some(path) = &args.predictions {
@@ -117,7 +113,8 @@ impl Asked {
             Ok(cell.get().expect("set above").clone())
         };
         let decoder = grounder.decoder();
-        let findings = score_findings(&decoder, &[sample], self.level, once)?;
+        let scorer = Scorer { decoder: &decoder, reader: grounder.reader() };
+        let findings = score_findings(scorer, &[sample], self.level, once)?;
         let anatomy = if args.anatomy { score_anatomy(&decoder, &[sample], once)? } else { Vec::new() };
         let findings = findings.into_iter().map(|row| Measured {
             kind: "finding",

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use knowmvg::decoder::Decoder;
 use knowmvg::geometry::{Box2, Image};
 use knowmvg::prior::frame::side_and_zone;
+use knowmvg::question::{NO, Wanted, YES};
 use knowmvg::report::Phrase;
 use knowmvg_eval::ask::place::{common_side, side_word, words};
-use knowmvg_eval::ask::vqa::{NO, Wanted, YES};
 use knowmvg_eval::{Found, Prediction, ScoredBox, Task};
 
 use super::asked::{Asked, Text};

@@ -8,42 +8,29 @@ use std::path::Path;
 
 use knowmvg::model::files::{TOWER_CONFIG, TOWER_WEIGHTS};
 use knowmvg::train::TrainError;
-use knowmvg::train::run::Run;
-use knowmvg_vlm::train::VlmTrainConfig;
 
 use crate::args::TrainArgs;
 use crate::failure::{Exit, Failure};
 use crate::{files, machine, output};
 use journal::Journal;
+use recipe::Recipe;
 
 /// Runs a recipe and prints the folder of the finished model.
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let table = recipe::read_table(&args.config)?;
-    if recipe::is_of_language_model(&table) {
-        return run_language_model(args, recipe::of_language_model(table, &args.config)?);
+    let recipe = Recipe::understand(recipe::read_table(&args.config)?, &args.config)?;
+    let recipe = match args.seed {
+        Some(seed) => recipe.with_seed(seed),
+        None => recipe,
+    };
+    let device = args.device.find()?;
+    files::create_folder(recipe.output())?;
+    let mut journal = Journal::open(recipe.output())?;
+    let finished = recipe.train(args.resume, &device, &mut journal);
+    journal.bar.finish_and_clear();
+    let folder = finished.map_err(|e| failure(args, e))?;
+    if let Recipe::Compact(config) = &recipe {
+        add_tower(&config.tower, &folder)?;
     }
-    let mut config = recipe::from_table(table, &args.config)?;
-    config.seed = args.seed.unwrap_or(config.seed);
-    let device = args.device.find()?;
-    files::create_folder(&config.output)?;
-    let tower = config.tower.clone();
-    let mut journal = Journal::open(&config.output)?;
-    let finished = Run::prepare_on(config, &device).and_then(|run| run.run(args.resume, &mut journal));
-    journal.bar.finish_and_clear();
-    let folder = finished.map_err(|e| failure(args, e))?;
-    add_tower(&tower, &folder)?;
-    finish(&journal, &folder)
-}
-
-/// Runs the recipe of a language model.
-fn run_language_model(args: &TrainArgs, mut config: VlmTrainConfig) -> Result<(), Failure> {
-    config.seed = args.seed.unwrap_or(config.seed);
-    let device = args.device.find()?;
-    files::create_folder(&config.output)?;
-    let mut journal = Journal::open(&config.output)?;
-    let finished = knowmvg_vlm::train::Run::prepare(config, &device).and_then(|run| run.run(args.resume, &mut journal));
-    journal.bar.finish_and_clear();
-    let folder = finished.map_err(|e| failure(args, e))?;
     finish(&journal, &folder)
 }
 

@@ -2,10 +2,13 @@
 //! what differs from that file, which lies in the same folder.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use knowmvg::compute::Device;
 use knowmvg::model::config::ModelConfig;
 use knowmvg::train::config::TrainConfig;
+use knowmvg::train::run::Run;
+use knowmvg::train::{Observer, TrainError};
 use knowmvg_vlm::train::VlmTrainConfig;
 use toml::{Table, Value};
 
@@ -35,8 +38,63 @@ fn read_over_base(path: &Path, bases_left: usize) -> Result<Table, Failure> {
     Ok(table)
 }
 
+/// What a recipe teaches.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recipe {
+    /// A decoder with a reader of its own.
+    Compact(Box<TrainConfig>),
+    /// A language model before a decoder.
+    Language(Box<VlmTrainConfig>),
+}
+
+impl Recipe {
+    /// Understands a recipe that was read from `path`.
+    pub fn understand(table: Table, path: &Path) -> Result<Self, Failure> {
+        if table.contains_key("language") {
+            return Ok(Self::Language(Box::new(of_language_model(table, path)?)));
+        }
+        Ok(Self::Compact(Box::new(from_table(table, path)?)))
+    }
+
+    /// Where the run's files go.
+    pub fn output(&self) -> &Path {
+        match self {
+            Self::Compact(config) => &config.output,
+            Self::Language(config) => &config.output,
+        }
+    }
+
+    /// The same with another seed.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        match &mut self {
+            Self::Compact(config) => config.seed = seed,
+            Self::Language(config) => config.seed = seed,
+        }
+        self
+    }
+
+    /// The same in another folder.
+    pub fn with_output(mut self, output: PathBuf) -> Self {
+        match &mut self {
+            Self::Compact(config) => config.output = output,
+            Self::Language(config) => config.output = output,
+        }
+        self
+    }
+
+    /// Trains, from a checkpoint if one is wanted and there; returns the folder of the finished model.
+    pub fn train(&self, resume: bool, device: &Device, observer: &mut dyn Observer) -> Result<PathBuf, TrainError> {
+        match self {
+            Self::Compact(config) => Run::prepare_on((**config).clone(), device)?.run(resume, observer),
+            Self::Language(config) => {
+                knowmvg_vlm::train::Run::prepare((**config).clone(), device)?.run(resume, observer)
+            }
+        }
+    }
+}
+
 /// Understands a recipe that was read from `path`; what its `model` leaves out is as by default.
-pub fn from_table(mut table: Table, path: &Path) -> Result<TrainConfig, Failure> {
+fn from_table(mut table: Table, path: &Path) -> Result<TrainConfig, Failure> {
     if let Some(Value::Table(given)) = table.get("model") {
         let mut model = Table::try_from(ModelConfig::default()).expect("a configuration is a table");
         merge(&mut model, given);
@@ -57,13 +115,8 @@ pub fn from_table(mut table: Table, path: &Path) -> Result<TrainConfig, Failure>
     Ok(config)
 }
 
-/// Whether a recipe teaches a language model.
-pub fn is_of_language_model(table: &Table) -> bool {
-    table.contains_key("language")
-}
-
 /// Understands the recipe of a language model that was read from `path`.
-pub fn of_language_model(table: Table, path: &Path) -> Result<VlmTrainConfig, Failure> {
+fn of_language_model(table: Table, path: &Path) -> Result<VlmTrainConfig, Failure> {
     let mut config: VlmTrainConfig =
         table.try_into().map_err(|e| unreadable(path, e).fix("runs/vlm has recipes to compare with"))?;
     let base = path.parent().unwrap_or(Path::new("."));
@@ -143,5 +196,22 @@ mod tests {
         assert!(without.0.adapters.is_none());
         without.0.adapters = with.0.adapters;
         assert_eq!(without, with);
+    }
+
+    #[test]
+    fn each_recipe_of_the_language_model_learns_on_from_the_one_before() {
+        let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs/vlm");
+        let recipes = ["small", "reports", "questions"].map(|name| {
+            let path = runs.join(name).with_extension("toml");
+            match Recipe::understand(read_table(&path).unwrap(), &path).unwrap() {
+                Recipe::Language(config) => *config,
+                Recipe::Compact(_) => panic!("expected a language model's recipe"),
+            }
+        });
+        assert_eq!(recipes[0].init, None);
+        for two in recipes.windows(2) {
+            assert_eq!(two[1].init, Some(two[0].output.join("model")));
+            assert_eq!(two[0].reader, two[1].reader, "else the weights would not fit");
+        }
     }
 }

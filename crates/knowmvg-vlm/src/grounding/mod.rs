@@ -28,7 +28,7 @@ pub mod folder;
 pub mod peft;
 mod projector;
 mod prompt;
-mod reader;
+pub(crate) mod reader;
 mod slot;
 mod speaker;
 

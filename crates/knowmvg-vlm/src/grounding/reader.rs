@@ -101,7 +101,7 @@ fn in_report(named: Vec<Named>, report: &str) -> Reading {
 }
 
 /// The first words are the answer; what is named after them is what it points at.
-fn reply(named: Vec<Named>, rest: String) -> Reply {
+pub(crate) fn reply(named: Vec<Named>, rest: String) -> Reply {
     let mut reply = Reply::default();
     for (index, Named { text, embed }) in named.into_iter().enumerate() {
         let (answer, phrase) = match text.split_once(". ") {

@@ -87,9 +87,11 @@ pub struct VlmData {
     pub most: BTreeMap<String, usize>,
     /// Most images without a finding that are used, those on which all findings were looked for.
     pub negatives: usize,
-    /// Share of examples that are reports.
+    /// Most images that have labels as a whole alone: those that show something, the first ones. They are asked whether it is there.
+    pub weak: usize,
+    /// Share of examples that are reports, of images with boxes or where all findings were looked for.
     pub reports: f64,
-    /// Share of examples that are single phrases; the rest are questions.
+    /// Share of those that are single phrases; the rest are questions.
     pub phrases: f64,
     /// Most phrases of one example that the image shows.
     pub phrases_per_image: usize,
@@ -102,7 +104,7 @@ pub struct VlmData {
     /// Most images of a part: a batch of more than `shards * micro_batch` is learnt from in rounds, whose gradients are added up, so
     /// that a large batch fits into little memory. No limit if absent.
     pub micro_batch: Option<usize>,
-    /// Images of `val` that are scored after an epoch, spread over the split.
+    /// Images of `val` that are scored after an epoch, spread over the split: a report of each, and two questions.
     pub val_images: usize,
 }
 
@@ -113,6 +115,7 @@ impl Default for VlmData {
             views: 0,
             most: BTreeMap::new(),
             negatives: 60,
+            weak: 0,
             reports: 0.6,
             phrases: 0.2,
             phrases_per_image: 4,

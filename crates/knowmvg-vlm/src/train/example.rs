@@ -4,10 +4,13 @@ use knowmvg::grounding::Side;
 use knowmvg::image::preprocess::model_from_image;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::prior::Location;
+use knowmvg::question::{NO, Wanted, YES};
 use knowmvg::report::{self, Zone};
 use knowmvg::train::compose::{self, TextLevel};
+use knowmvg::train::corpus::Record;
 use knowmvg::train::criterion::Target;
 use knowmvg::train::dataset::{FindingBox, Question, Sample, Seen};
+use knowmvg::train::weak::{self, Labels};
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
@@ -65,6 +68,11 @@ pub struct Subject<'a> {
 /// How much statements say about where a finding is; a choice of them is a draw.
 pub const LEVELS: [TextLevel; 4] = [TextLevel::Zone, TextLevel::Zone, TextLevel::Side, TextLevel::Class];
 
+/// Share of questions that ask whether something is there; the others ask where.
+const PRESENCE: f64 = 0.6;
+/// Share of those, of images that show something, whose answer is yes: with the images that show nothing, half of all.
+const PRESENT: f64 = 0.55;
+
 /// What an answer says where nothing is found.
 pub const NOTHING: &str = "No finding";
 
@@ -81,6 +89,9 @@ impl Example {
     /// Draws what is asked.
     pub fn draw(subject: &Subject, data: &VlmData, rng: &mut impl Rng) -> Self {
         let Subject { sample, absent, .. } = subject;
+        if weak::is_weak(&sample.record) {
+            return Self::of_labels(&sample.record, rng);
+        }
         let chance: f64 = rng.random();
         let is_labelled = !sample.findings.is_empty();
         let asks_phrase = chance < data.reports + data.phrases;
@@ -127,28 +138,59 @@ impl Example {
 
     /// A question about presence, side or place, in the words in which the evaluation asks.
     fn question(subject: &Subject, rng: &mut impl Rng) -> Self {
-        let &Subject { sample, seen, absent, .. } = subject;
-        let asks_absent = sample.findings.is_empty() || rng.random_bool(0.4);
-        if let Some(label) = absent.choose(rng).filter(|_| asks_absent) {
-            let words = format!("Is there {label}?");
-            return Self { kind: Kind::Question, words, lead: Some("no".into()), named: vec![] };
+        let sample = subject.sample;
+        if rng.random_bool(PRESENCE) || sample.findings.is_empty() {
+            let is_there = rng.random_bool(PRESENT);
+            return Self::presence(subject, is_there, rng)
+                .or_else(|| Self::presence(subject, !is_there, rng))
+                .unwrap_or_else(|| Self::report(subject, 1, rng));
         }
         let groups = groups(sample, TextLevel::Class);
-        let Some(group) = groups.choose(rng) else {
-            return Self::report(subject, 1, rng);
-        };
+        let group = groups.choose(rng).expect("an image with findings");
         let found: Vec<&FindingBox> = sample.findings.iter().filter(|b| b.finding == group.finding).collect();
-        let said = seen.location(found[0].location);
-        let label = group.label;
-        let (words, lead) = match rng.random_range(0..3) {
-            0 if found.len() == 1 => (format!("Where is the {label}?"), place(said)),
-            1 if found.iter().all(|b| b.location.side == found[0].location.side) => {
-                (format!("On which side is the {label}?"), side(said))
-            }
-            _ => (format!("Is there {label}?"), "yes".into()),
+        let said = subject.seen.location(found[0].location);
+        let is_of_one_side = found.iter().all(|b| b.location.side == found[0].location.side);
+        let (wanted, answer) = match () {
+            () if found.len() == 1 && rng.random_bool(0.5) => (Wanted::Place, place(said)),
+            () if is_of_one_side => (Wanted::Side, side(said)),
+            () => (Wanted::Presence, YES.to_owned()),
         };
-        let named = Named { text: label.to_owned(), ..group.named(sample, seen, rng) };
-        Self { kind: Kind::Question, words, lead: Some(lead), named: vec![named] }
+        Self::about(subject, group, wanted, answer, rng)
+    }
+
+    /// Whether the image shows something that it shows, or does not; `None` if nobody can say.
+    pub fn presence(subject: &Subject, is_there: bool, rng: &mut impl Rng) -> Option<Self> {
+        if !is_there {
+            return subject.absent.choose(rng).map(|label| Self::denied(label));
+        }
+        let groups = groups(subject.sample, TextLevel::Class);
+        groups.choose(rng).map(|group| Self::about(subject, group, Wanted::Presence, YES.to_owned(), rng))
+    }
+
+    fn denied(label: &str) -> Self {
+        let words = Wanted::Presence.question(label);
+        Self { kind: Kind::Question, words, lead: Some(NO.into()), named: vec![] }
+    }
+
+    fn about(subject: &Subject, group: &Group, wanted: Wanted, answer: String, rng: &mut impl Rng) -> Self {
+        let named = Named { text: group.label.to_owned(), ..group.named(subject.sample, subject.seen, rng) };
+        let words = wanted.question(group.label);
+        Self { kind: Kind::Question, words, lead: Some(answer), named: vec![named] }
+    }
+
+    /// A question about an image that has labels as a whole alone: nobody said where anything is.
+    fn of_labels(record: &Record, rng: &mut impl Rng) -> Self {
+        let Labels { present, absent } = Labels::of(record, rng);
+        let there = present.first().filter(|_| absent.is_empty() || rng.random_bool(PRESENT));
+        let Some(label) = there else {
+            return Self::denied(&weak::words(absent.first().expect("no image has every label")));
+        };
+        let label = weak::words(label);
+        let finding = report::query(&label, KnowledgeBase::chest()).finding.expect("every label is a finding");
+        let nowhere = Location { side: None, zone: None };
+        let named = Named { text: label.clone(), ..Named::made_up(&finding, &label, nowhere, rng) };
+        let words = Wanted::Presence.question(&label);
+        Self { kind: Kind::Question, words, lead: Some(YES.into()), named: vec![named] }
     }
 }
 
@@ -249,4 +291,64 @@ fn place(said: Location) -> String {
         None => "",
     };
     side(said) + zone
+}
+
+#[cfg(test)]
+mod tests {
+    use knowmvg::train::dataset::LabelMap;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use serde_json::json;
+
+    use super::*;
+
+    fn sample(what: serde_json::Value) -> Sample {
+        let mut record = json!({"id": "s/1", "source": "s", "image": "1.png", "tier": "open", "split": "train",
+                                "width": 100, "height": 100});
+        record.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+        Sample::new(&serde_json::from_value(record).unwrap(), 448, &mut LabelMap::new(KnowledgeBase::chest())).unwrap()
+    }
+
+    /// Questions that ask whether something is there, with their answers.
+    fn presence(sample: &Sample, absent: &[&str]) -> Vec<(String, String)> {
+        let seen = sample.seen(0, 448);
+        let made_up = MadeUp::default();
+        let subject = Subject { sample, seen: &seen, absent, made_up: &made_up };
+        let data = VlmData { reports: 0.0, phrases: 0.0, ..VlmData::default() };
+        let drawn = (0..400).map(|seed| Example::draw(&subject, &data, &mut ChaCha8Rng::seed_from_u64(seed)));
+        let asked = drawn.filter(|example| Wanted::of(&example.words) == Wanted::Presence);
+        let pair = |example: Example| {
+            assert_eq!(example.named.is_empty(), example.lead.as_deref() == Some(NO), "yes points, no does not");
+            (example.words, example.lead.unwrap())
+        };
+        asked.map(pair).collect()
+    }
+
+    fn share_of_yes(asked: &[(String, String)]) -> f64 {
+        asked.iter().filter(|(_, answer)| answer == YES).count() as f64 / asked.len() as f64
+    }
+
+    #[test]
+    fn questions_are_asked_in_the_words_of_the_evaluation_and_often_answered_with_either() {
+        let sample = sample(json!({"findings_annotated": true,
+                                   "findings": [{"label": "effusion", "box": [0.1, 0.6, 0.3, 0.9]}]}));
+        let asked = presence(&sample, &["mass"]);
+        for (words, answer) in &asked {
+            assert_eq!(words, if answer == YES { "Is there an effusion?" } else { "Is there a mass?" });
+        }
+        assert!((0.45..0.65).contains(&share_of_yes(&asked)));
+    }
+
+    #[test]
+    fn labels_of_a_whole_image_are_asked_about_and_nobody_says_where() {
+        let sample = sample(json!({"image_labels": ["Mass", "Pleural_Thickening"]}));
+        let asked = presence(&sample, &[]);
+        assert_eq!(asked.len(), 400, "it is asked nothing else");
+        assert!(asked.iter().any(|(words, answer)| words == "Is there pleural thickening?" && answer == YES));
+        assert!(asked.iter().all(|(words, answer)| answer == YES || !words.contains("mass")));
+        assert!((0.45..0.65).contains(&share_of_yes(&asked)));
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let drawn = (0..50).map(|_| Example::of_labels(&sample.record, &mut rng));
+        assert!(drawn.flat_map(|example| example.named).all(|named| !named.is_looked_for));
+    }
 }

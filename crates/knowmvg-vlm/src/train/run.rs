@@ -20,6 +20,7 @@ use knowmvg::train::corpus::{Corpus, Record, Split};
 use knowmvg::train::dataset::{self, Asker, LabelMap, Sample};
 use knowmvg::train::drawn::Drawn;
 use knowmvg::train::features::FeatureCache;
+use knowmvg::train::weak;
 use knowmvg::train::{Observer, TrainError};
 use rand::SeedableRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -27,7 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use super::batch::{self, Member};
-use super::config::VlmTrainConfig;
+use super::config::{VlmData, VlmTrainConfig};
 use super::example::{Example, Named, Subject};
 use super::learn::Terms;
 use super::made_up::MadeUp;
@@ -316,21 +317,41 @@ impl Run {
     }
 }
 
-/// Images with boxes, and some of those on which all findings were looked for in vain.
+/// Images with boxes; to learn from, also some of those on which all findings were looked for in vain, or that have labels alone.
 fn chosen<'a>(corpus: &'a Corpus, split: Split, config: &VlmTrainConfig) -> Vec<&'a Record> {
+    let VlmData { tiers, most, negatives, weak, .. } = &config.data;
     let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut negatives = 0;
-    let records = corpus.records.iter().filter(|r| config.data.tiers.contains(&r.tier) && r.split == split);
+    let mut room = Room { negatives: *negatives, weak: *weak };
+    let records = corpus.records.iter().filter(|r| tiers.contains(&r.tier) && r.split == split);
     let wanted = records.filter(|r| {
         if r.findings.is_empty() && r.phrases.is_empty() {
-            negatives += usize::from(r.findings_annotated && split == Split::Train);
-            return r.findings_annotated && split == Split::Train && negatives <= config.data.negatives;
+            return split == Split::Train && room.takes(r);
         }
         let count = taken.entry(&r.source).or_default();
         *count += 1;
-        config.data.most.get(&r.source).is_none_or(|most| *count <= *most)
+        most.get(&r.source).is_none_or(|most| *count <= *most)
     });
     wanted.collect()
+}
+
+/// How many more images without a box are taken.
+struct Room {
+    negatives: usize,
+    weak: usize,
+}
+
+impl Room {
+    fn takes(&mut self, record: &Record) -> bool {
+        let shows_something = || record.image_labels.iter().any(|label| label != "No Finding");
+        let left = match () {
+            () if record.findings_annotated => &mut self.negatives,
+            () if weak::is_weak(record) && shows_something() => &mut self.weak,
+            () => return false,
+        };
+        let is_left = *left > 0;
+        *left = left.saturating_sub(1);
+        is_left
+    }
 }
 
 /// At most so many, evenly from the whole.

@@ -1,4 +1,4 @@
-//! `val` as a user would use the model: the phrases of a report are found and grounded, end to end.
+//! `val` as a user would use the model: the phrases of a report are found and grounded, end to end, and questions are answered.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,8 @@ use super::made_up::MadeUp;
 use crate::Result;
 use crate::grounding::align::align;
 use crate::grounding::answer::phrase_input;
-use crate::grounding::{GroundingAdapter, Speaker, Words};
+use crate::grounding::reader::reply;
+use crate::grounding::{GroundingAdapter, Look, Speaker, Words};
 
 /// Most phrases of a report.
 const PHRASES: usize = 6;
@@ -33,6 +34,8 @@ pub struct Tally {
     boxes: usize,
     iou: f64,
     own_iou: f64,
+    asked: usize,
+    right: usize,
 }
 
 /// One image of `val` with everything that looks at it.
@@ -59,6 +62,7 @@ impl Validator<'_> {
         let example = Example::report(&subject, PHRASES, &mut rng);
         let seen = Seen { features, model_from_thorax: &thorax, decoder: self.decoder };
         let look = self.speaker.look(self.adapter, &[features], self.decoder.config.token_width)?;
+        self.ask(&subject, &seen, &look, &mut rng, tally)?;
         let answered = self.speaker.answer(self.adapter, &seen, &look, Words::Report(&example.words))?;
         let spans =
             |texts: Vec<&str>| -> Vec<_> { texts.iter().filter_map(|text| align(text, &example.words, 0)).collect() };
@@ -78,6 +82,23 @@ impl Validator<'_> {
         tally.boxes += read.len();
         tally.iou += read.iter().sum::<f64>();
         tally.own_iou += own.iter().sum::<f64>();
+        Ok(())
+    }
+
+    /// Asks for something that is there, and for something that is not.
+    fn ask(&self, subject: &Subject, seen: &Seen, look: &Look, rng: &mut ChaCha8Rng, tally: &mut Tally) -> Result<()> {
+        let asked: Vec<Example> =
+            [true, false].into_iter().filter_map(|is_there| Example::presence(subject, is_there, rng)).collect();
+        // One answer to everything must not pay.
+        if asked.len() < 2 {
+            return Ok(());
+        }
+        for example in asked {
+            let answered = self.speaker.answer(self.adapter, seen, look, example.asked())?;
+            let text = reply(answered.named, answered.rest).text;
+            tally.asked += 1;
+            tally.right += usize::from(example.lead.is_some_and(|lead| lead == text));
+        }
         Ok(())
     }
 }
@@ -103,8 +124,13 @@ impl Tally {
         let (recall, precision) = (share(self.found, self.wanted), share(self.found, self.named));
         let f1 = if recall + precision > 0.0 { 2.0 * recall * precision / (recall + precision) } else { 0.0 };
         let mean = |sum: f64| if self.boxes == 0 { 0.0 } else { sum / self.boxes as f64 };
-        let scores =
-            [("phrase F1", f1), ("mIoU", mean(self.iou)), ("mIoU of the decoder's own reader", mean(self.own_iou))];
-        (scores.map(|(name, value)| (name.to_owned(), value)).into(), f1 + mean(self.iou))
+        let yes_or_no = share(self.right, self.asked);
+        let scores = [
+            ("phrase F1", f1),
+            ("mIoU", mean(self.iou)),
+            ("mIoU of the decoder's own reader", mean(self.own_iou)),
+            ("yes or no", yes_or_no),
+        ];
+        (scores.map(|(name, value)| (name.to_owned(), value)).into(), f1 + mean(self.iou) + yes_or_no)
     }
 }

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose::TextLevel;
 use super::dataset::Sample;
-use super::score::{Asked, ask};
-use crate::decoder::Decoder;
+use super::score::{Asked, Scored, Scorer, ask};
 use crate::geometry::{Box2, Model};
 use crate::model::input::Features;
 use crate::model::trace::TraceMap;
@@ -34,33 +33,35 @@ pub struct Looked {
     pub is_pointing: bool,
 }
 
-/// Looks at every unique phrase of the samples.
+/// Grounds every unique phrase of the samples, and notes where each layer looked for it.
 ///
 /// # Errors
-/// When features cannot be read.
-pub fn attention(
-    decoder: &Decoder,
+/// When features cannot be read, or the reader fails.
+pub fn scored_and_looked(
+    scorer: Scorer,
     samples: &[&Sample],
     level: TextLevel,
     read: impl Fn(&Sample) -> std::io::Result<Features>,
-) -> std::io::Result<Vec<Looked>> {
-    let mut out = Vec::new();
+) -> std::io::Result<(Vec<Scored>, Vec<Looked>)> {
+    let decoder = scorer.decoder;
+    let (mut scored, mut looks) = (Vec::new(), Vec::new());
     for sample in samples {
-        let Some((features, asked)) = ask(decoder, sample, level, &read)? else { continue };
+        let Some((features, asked)) = ask(scorer, sample, level, &read)? else { continue };
         let mut trace = TraceMap::default();
         let image = asked.image(&features);
-        let answers = decoder.answers(&[image], &mut trace);
+        let answers = decoder.answers(&[image], &mut trace).remove(0);
         for layer in 0..decoder.config.layers {
             let (shape, maps) = &trace.entries[&format!("layers.{layer}.global_map")];
             let patches = shape[2];
-            for (phrase, found) in answers[0].iter().enumerate() {
+            for (phrase, found) in answers.iter().enumerate() {
                 let row = phrase * decoder.config.queries + found.candidates[0].query;
                 let map = &maps[row * patches..(row + 1) * patches];
-                out.push(looked(sample, &asked, phrase, layer, map));
+                looks.push(looked(sample, &asked, phrase, layer, map));
             }
         }
+        scored.extend(asked.scored(sample, &answers));
     }
-    Ok(out)
+    Ok((scored, looks))
 }
 
 fn looked(sample: &Sample, asked: &Asked, phrase: usize, layer: usize, map: &[f32]) -> Looked {

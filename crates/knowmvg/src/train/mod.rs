@@ -20,7 +20,7 @@ pub mod tensorboard;
 pub mod thorax;
 pub mod tower;
 mod vocabulary;
-mod weak;
+pub mod weak;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -534,12 +534,12 @@ impl Run {
         scores.insert("anatomy mIoU".to_owned(), anatomy.mean_iou);
         let mut score = anatomy.mean_iou;
         if state.progress.stage != Stage::Anatomy {
-            let of_class = score::score_findings(&decoder, &val, TextLevel::Class, read)?;
+            let of_class = score::score_findings((&decoder).into(), &val, TextLevel::Class, read)?;
             let of_false = score::signs_of_false_phrases(&decoder, &val, TextLevel::Class, &self.drawn, read)?;
             let of_true: Vec<Signs> = of_class.iter().map(Scored::signs).collect();
             scores.extend(score::presence_auroc(&of_true, &of_false).map(|area| ("presence AUROC".into(), area)));
             let class = score::summary(&of_class);
-            let zone = score::summary(&score::score_findings(&decoder, &val, TextLevel::Zone, read)?);
+            let zone = score::summary(&score::score_findings((&decoder).into(), &val, TextLevel::Zone, read)?);
             scores.insert("class mIoU".into(), class.mean_iou);
             scores.insert("class blind mIoU".into(), class.prior_mean_iou);
             scores.insert("class Acc@0.5".into(), class.acc_at_50);
@@ -642,7 +642,7 @@ impl Run {
         let read = |s: &Sample| sight.read(s);
         let (mut hits, mut presences) = (Vec::new(), Vec::new());
         for level in [TextLevel::Class, TextLevel::Zone] {
-            let of_true = score::score_findings(&decoder, &val, level, read)?;
+            let of_true = score::score_findings((&decoder).into(), &val, level, read)?;
             let of_false = score::signs_of_false_phrases(&decoder, &val, level, &self.drawn, read)?;
             hits.extend(of_true.iter().map(|s| Outcome { signs: s.signs(), is_hit: s.iou >= 0.5 }));
             presences.extend(of_true.iter().map(|s| Outcome { signs: s.signs(), is_hit: true }));

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -19,10 +20,26 @@ use crate::model::answer::Answer;
 use crate::model::input::{Features, ImageInput, PhraseInput};
 use crate::prior::frame::model_from_typical;
 use crate::prior::{Location, Prior};
+use crate::reader::{PhraseReader, Seen};
 use crate::report::{self, Phrase};
 
 /// Most labels that are asked for on an image that does not show them.
 const FALSE_LABELS: usize = 2;
+
+/// A decoder, and what reads for it if that is not its own reader.
+#[derive(Clone, Copy)]
+pub struct Scorer<'a> {
+    /// What is scored.
+    pub decoder: &'a Decoder<'a>,
+    /// A language model, for example.
+    pub reader: Option<&'a dyn PhraseReader>,
+}
+
+impl<'a> From<&'a Decoder<'a>> for Scorer<'a> {
+    fn from(decoder: &'a Decoder<'a>) -> Self {
+        Self { decoder, reader: None }
+    }
+}
 
 /// One phrase of one image, scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,7 +108,8 @@ struct Words {
 }
 
 impl Words {
-    fn new(decoder: &Decoder, sample: &Sample, texts: &[String], features: &Features) -> Self {
+    fn new(scorer: Scorer, sample: &Sample, texts: &[String], features: &Features) -> io::Result<Self> {
+        let Scorer { decoder, reader } = scorer;
         let model_from_thorax = match sample.model_from_thorax {
             Some(known) => known,
             None => decoder.anatomy(&[features])[0].model_from_thorax.unwrap_or_else(model_from_typical),
@@ -99,12 +117,17 @@ impl Words {
         let phrases: Vec<Phrase> = texts.iter().map(|text| report::query(text, decoder.knowledge)).collect();
         let priors: Vec<Prior> =
             phrases.iter().map(|p| decoder.prior(p, &knowledge::link(p, decoder.knowledge))).collect();
-        let inputs = phrases
+        let mut inputs: Vec<PhraseInput> = phrases
             .iter()
             .zip(&priors)
             .map(|(p, prior)| decoder.input(p, prior, &model_from_thorax, features.grid))
             .collect();
-        Self { phrases, priors, inputs, model_from_thorax }
+        if let Some(reader) = reader {
+            let seen = Seen { features, model_from_thorax: &model_from_thorax, decoder };
+            let embeds = reader.phrases(&seen, &phrases).map_err(io::Error::other)?;
+            inputs.iter_mut().zip(embeds).for_each(|(input, embed)| input.embed = Some(embed));
+        }
+        Ok(Self { phrases, priors, inputs, model_from_thorax })
     }
 
     fn image<'f>(&self, features: &'f Features) -> ImageInput<'f> {
@@ -127,46 +150,50 @@ impl<'s> Asked<'s> {
     pub(super) fn truth(&self, phrase: usize) -> &'s FindingBox {
         self.boxes[phrase]
     }
+
+    /// The answers, scored.
+    pub(super) fn scored(&self, sample: &Sample, answers: &[Answer]) -> Vec<Scored> {
+        let row = |(phrase, found): (usize, &Answer)| {
+            let truth = self.truth(phrase);
+            let text = &self.words.phrases[phrase].text;
+            scored(sample, &truth.label, text, &truth.bounds, found, &self.words.blind(phrase))
+        };
+        answers.iter().enumerate().map(row).collect()
+    }
 }
 
 /// The unique phrases of a sample with its features; `None` if it has none.
 pub(super) fn ask<'s>(
-    decoder: &Decoder,
+    scorer: Scorer,
     sample: &'s Sample,
     level: TextLevel,
-    read: impl Fn(&Sample) -> std::io::Result<Features>,
-) -> std::io::Result<Option<(Features, Asked<'s>)>> {
+    read: impl Fn(&Sample) -> io::Result<Features>,
+) -> io::Result<Option<(Features, Asked<'s>)>> {
     let (boxes, said): (Vec<&FindingBox>, Vec<Location>) = unique_phrases(sample, level).into_iter().unzip();
     if boxes.is_empty() {
         return Ok(None);
     }
     let features = read(sample)?;
     let texts: Vec<String> = boxes.iter().zip(said).map(|(b, said)| canonical(&b.label, said)).collect();
-    let words = Words::new(decoder, sample, &texts, &features);
+    let words = Words::new(scorer, sample, &texts, &features)?;
     Ok(Some((features, Asked { boxes, words })))
 }
 
 /// Grounds every unique phrase of the samples.
 ///
 /// # Errors
-/// When features cannot be read.
+/// When features cannot be read, or the reader fails.
 pub fn score_findings(
-    decoder: &Decoder,
+    scorer: Scorer,
     samples: &[&Sample],
     level: TextLevel,
-    read: impl Fn(&Sample) -> std::io::Result<Features>,
-) -> std::io::Result<Vec<Scored>> {
+    read: impl Fn(&Sample) -> io::Result<Features>,
+) -> io::Result<Vec<Scored>> {
     let mut out = Vec::new();
     for sample in samples {
-        let Some((features, asked)) = ask(decoder, sample, level, &read)? else { continue };
+        let Some((features, asked)) = ask(scorer, sample, level, &read)? else { continue };
         let image = asked.image(&features);
-        let answers = decoder.answers(&[image], &mut ());
-        for (phrase, found) in answers[0].iter().enumerate() {
-            let truth = asked.truth(phrase);
-            let blind = asked.words.blind(phrase);
-            let text = &asked.words.phrases[phrase].text;
-            out.push(scored(sample, &truth.label, text, &truth.bounds, found, &blind));
-        }
+        out.extend(asked.scored(sample, &scorer.decoder.answers(&[image], &mut ())[0]));
     }
     Ok(out)
 }
@@ -181,8 +208,8 @@ pub fn signs_of_false_phrases(
     samples: &[&Sample],
     level: TextLevel,
     drawn: &Drawn,
-    read: impl Fn(&Sample) -> std::io::Result<Features>,
-) -> std::io::Result<Vec<Signs>> {
+    read: impl Fn(&Sample) -> io::Result<Features>,
+) -> io::Result<Vec<Signs>> {
     let mut out = Vec::new();
     for sample in samples {
         let texts = false_phrases(sample, level, drawn);
@@ -190,7 +217,7 @@ pub fn signs_of_false_phrases(
             continue;
         }
         let features = read(sample)?;
-        let words = Words::new(decoder, sample, &texts, &features);
+        let words = Words::new(decoder.into(), sample, &texts, &features)?;
         let image = words.image(&features);
         let answers = decoder.answers(&[image], &mut ());
         let answers = answers[0].iter().enumerate();
@@ -247,8 +274,8 @@ fn scored(
 pub fn score_anatomy(
     decoder: &Decoder,
     samples: &[&Sample],
-    read: impl Fn(&Sample) -> std::io::Result<Features>,
-) -> std::io::Result<Vec<Scored>> {
+    read: impl Fn(&Sample) -> io::Result<Features>,
+) -> io::Result<Vec<Scored>> {
     let mut out = Vec::new();
     for sample in samples.iter().filter(|s| !s.anatomy.is_empty()) {
         let features = read(sample)?;

@@ -45,22 +45,43 @@ pub fn is_weak(record: &Record) -> bool {
         && record.image_labels.iter().any(|label| label == "No Finding" || LABELS.contains(&label.as_str()))
 }
 
+/// What such a record says, in random order.
+pub struct Labels {
+    /// Findings that the image shows.
+    pub present: Vec<&'static str>,
+    /// Findings that it does not show.
+    pub absent: Vec<&'static str>,
+}
+
+impl Labels {
+    /// Of one record.
+    pub fn of(record: &Record, rng: &mut impl Rng) -> Self {
+        let has = |label: &&str| record.image_labels.iter().any(|own| own == label);
+        let (mut present, mut absent): (Vec<&str>, Vec<&str>) = LABELS.iter().partition(|label| has(label));
+        if present.iter().any(|label| OPACITIES.contains(label)) {
+            absent.retain(|label| !OPACITIES.contains(label));
+        }
+        present.shuffle(rng);
+        absent.shuffle(rng);
+        Self { present, absent }
+    }
+}
+
+/// A label in words.
+pub fn words(label: &str) -> String {
+    label.replace('_', " ").to_lowercase()
+}
+
 /// Draws questions about the image as a whole: what it has, and what it does not have.
 pub fn questions(record: &Record, knowledge: &'static KnowledgeBase, rng: &mut impl Rng) -> Vec<Question> {
-    let has = |label: &&str| record.image_labels.iter().any(|own| own == label);
-    let (mut present, mut absent): (Vec<&str>, Vec<&str>) = LABELS.iter().partition(|label| has(label));
-    if present.iter().any(|label| OPACITIES.contains(label)) {
-        absent.retain(|label| !OPACITIES.contains(label));
-    }
-    present.shuffle(rng);
-    absent.shuffle(rng);
+    let Labels { present, absent } = Labels::of(record, rng);
     let asked = present.into_iter().take(ASKED).map(|label| (label, true));
     let asked: Vec<_> = asked.chain(absent.into_iter().take(ASKED).map(|label| (label, false))).collect();
     asked.into_iter().filter_map(|(label, is_there)| question(label, is_there, knowledge, rng)).collect()
 }
 
 fn question(label: &str, is_there: bool, knowledge: &'static KnowledgeBase, rng: &mut impl Rng) -> Option<Question> {
-    let name = label.replace('_', " ").to_lowercase();
+    let name = words(label);
     let finding = report::query(&name, knowledge).finding?;
     let nowhere = Location { side: None, zone: None };
     let phrase = compose(&finding, &name, nowhere, TextLevel::Class, &[], knowledge, rng);
