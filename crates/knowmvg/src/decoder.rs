@@ -5,9 +5,10 @@ use burn::tensor::Device;
 use crate::geometry::{Box2, Map, Model, Thorax};
 use crate::knowledge::{self, KnowledgeBase};
 use crate::model::GroundingModel;
-use crate::model::answer::{Answer, answer};
+use crate::model::answer::{Answer, answer, answer_seen};
 use crate::model::config::{ModelConfig, PriorSwitch};
-use crate::model::input::{Features, ImageInput, PhraseInput, phrase_input};
+use crate::model::input::{Features, ImageInput, PhraseInput, SeenImage, collate_images, phrase_input};
+use crate::model::sight::Sight;
 use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
 use crate::model::trace::Trace;
 use crate::prior::frame::model_from_lungs;
@@ -58,6 +59,17 @@ impl Decoder<'_> {
     /// Grounds the phrases of every image.
     pub fn answers(&self, images: &[ImageInput], trace: &mut impl Trace) -> Vec<Vec<Answer>> {
         answer(self.model, self.config, images, self.texts, self.patch_size, self.device, trace)
+    }
+
+    /// What the decoder makes of one image, whatever will be asked about it.
+    pub fn see(&self, features: &Features, model_from_thorax: &Map<Model, Thorax>) -> Sight {
+        let image = collate_images(&[(features, model_from_thorax)], self.config, self.patch_size, self.device);
+        self.model.see(image, &mut ())
+    }
+
+    /// Grounds the phrases of every image, each seen before.
+    pub fn answers_seen(&self, images: &[SeenImage], trace: &mut impl Trace) -> Vec<Vec<Answer>> {
+        answer_seen(self.model, self.config, images, self.texts, self.device, trace)
     }
 
     /// Grounds lungs and heart on images whose thorax is not yet known.

@@ -5,6 +5,7 @@
 mod course;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
@@ -25,8 +26,9 @@ use crate::model::answer::{Answer, Candidate, MIN_PRESENCE};
 use crate::model::config::ModelConfig;
 use crate::model::encode::encode;
 use crate::model::files;
-use crate::model::input::{Features, ImageInput, PhraseInput};
+use crate::model::input::{Features, PhraseInput, SeenImage};
 use crate::model::params;
+use crate::model::sight::Sight;
 use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
 use crate::model::trace::TraceMap;
 use crate::model::vision::{VisionConfig, VisionTower};
@@ -266,6 +268,8 @@ impl Grounder {
             features,
             model_from_thorax: found.model_from_thorax.unwrap_or_else(model_from_typical),
             anatomy: found.answers,
+            sight: OnceLock::new(),
+            anatomy_sight: OnceLock::new(),
             frame: Frame { image_from_model, bounds },
             info: image.info(),
             warnings,
@@ -350,6 +354,10 @@ pub struct Session<'g> {
     features: Features,
     model_from_thorax: Map<Model, Thorax>,
     anatomy: Vec<Answer>,
+    /// What the decoder makes of the image on the patient's thorax, from the first phrase on.
+    sight: OnceLock<Sight>,
+    /// The same on the square, from the first question for lungs or heart on.
+    anatomy_sight: OnceLock<Sight>,
     frame: Frame,
     info: ImageInfo,
     warnings: Vec<String>,
@@ -456,6 +464,12 @@ impl Session<'_> {
         if is_anatomy { identity_thorax() } else { self.model_from_thorax }
     }
 
+    /// What the decoder makes of the image in one of these frames.
+    fn sight(&self, is_anatomy: bool) -> &Sight {
+        let sight = if is_anatomy { &self.anatomy_sight } else { &self.sight };
+        sight.get_or_init(|| self.grounder.decoder().see(&self.features, &self.frame_of(is_anatomy)))
+    }
+
     /// A denied finding has no box; nor has one that the knowledge base says can't be boxed.
     fn is_groundable(&self, phrase: &Phrase, linked: &Knowledge) -> bool {
         let finding = linked.finding.as_deref().and_then(|id| self.grounder.knowledge.finding(id));
@@ -472,9 +486,8 @@ impl Session<'_> {
     }
 
     fn decode(&self, asked: &Asked, prepared: &Prepared, trace: &mut impl crate::model::trace::Trace) -> Answer {
-        let phrases = vec![self.input(asked, prepared)];
-        let image = ImageInput { features: &self.features, model_from_thorax: prepared.frame, phrases };
-        self.grounder.decoder().answers(&[image], trace).remove(0).remove(0)
+        let image = SeenImage { sight: self.sight(prepared.is_anatomy), phrases: vec![self.input(asked, prepared)] };
+        self.grounder.decoder().answers_seen(&[image], trace).remove(0).remove(0)
     }
 
     fn grounded(&self, asked: &Asked, prepared: &Prepared, answer: Option<&Answer>) -> GroundedPhrase {

@@ -8,9 +8,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::{Golden, Recorded, assert_close};
 use knowmvg::model::config::{KnowledgeSwitch, LocalSwitch, ModelConfig, StartSwitch};
 use knowmvg::model::fine_map::upsampling;
+use knowmvg::model::sight::Sight;
 use knowmvg::model::trace::values;
 use knowmvg::model::window::Windows;
-use knowmvg::model::{GroundingInput, GroundingModel, params};
+use knowmvg::model::{GroundingInput, GroundingModel, GroundingOutput, ImageBatch, PhraseBatch, params};
 
 /// Another batch size may mean another order of summation in float32; values reach 12.
 const TOLERANCE: f32 = 1e-4;
@@ -40,8 +41,13 @@ impl Bench {
 type Answers = Vec<Vec<Vec<f32>>>;
 
 fn answers(model: &GroundingModel, input: &GroundingInput, config: &ModelConfig) -> Answers {
-    let [batch, phrases, _] = input.prior.dims();
-    let output = model.forward(input.clone(), config, &mut ());
+    let [_, phrases, _] = input.phrases.prior.dims();
+    all_said(&model.forward(input.clone(), config, &mut ()), phrases)
+}
+
+/// With so many phrases an image.
+fn all_said(output: &GroundingOutput, phrases: usize) -> Answers {
+    let [batch, _, _] = output.global_maps[0].dims();
     let mut parts: Vec<Vec<f32>> = vec![
         values(&output.knowledge_gate),
         values(&output.patch_boxes.as_ref().unwrap().logits),
@@ -84,33 +90,56 @@ fn index(places: &[usize], device: &Device) -> Tensor<1, Int> {
 
 /// The given images of a batch with the given phrases of each, in the given order.
 fn select(input: &GroundingInput, images: &[usize], phrases: &[usize]) -> GroundingInput {
-    let device = input.prior.device();
-    let [_, total, _] = input.prior.dims();
-    let [rows, nodes] = input.is_node.dims();
+    let GroundingInput { images: all_images, phrases: all } = input;
+    let device = all.prior.device();
+    let [_, total, _] = all.prior.dims();
+    let [rows, nodes] = all.is_node.dims();
     let picked: Vec<usize> =
         images.iter().flat_map(|image| phrases.iter().map(move |phrase| image * total + phrase)).collect();
     let (image, phrase, row) = (index(images, &device), index(phrases, &device), index(&picked, &device));
+    let node_index = all.node_index.clone().reshape([rows, nodes]).select(0, row.clone());
     GroundingInput {
-        tokens: input.tokens.clone().select(0, image.clone()),
-        positions: input.positions.clone().select(0, image.clone()),
-        pixel_patches: input.pixel_patches.clone().select(0, image.clone()),
-        token_ids: input.token_ids.clone().select(0, row.clone()),
-        is_word: input.is_word.clone().select(0, row.clone()),
-        sides: input.sides.clone().select(0, row.clone()),
-        zones: input.zones.clone().select(0, row.clone()),
-        node_index: input
-            .node_index
-            .clone()
-            .reshape([rows, nodes])
-            .select(0, row.clone())
-            .reshape([picked.len() * nodes]),
-        node_features: input.node_features.clone().select(0, row.clone()),
-        is_node: input.is_node.clone().select(0, row.clone()),
-        link_quality: input.link_quality.clone().select(0, row),
-        prior: input.prior.clone().select(0, image.clone()).select(1, phrase.clone()),
-        prior_boxes: input.prior_boxes.clone().select(0, image).select(1, phrase),
-        ..input.clone()
+        images: ImageBatch {
+            tokens: all_images.tokens.clone().select(0, image.clone()),
+            positions: all_images.positions.clone().select(0, image.clone()),
+            pixel_patches: all_images.pixel_patches.clone().select(0, image.clone()),
+            upsample: all_images.upsample.clone(),
+        },
+        phrases: PhraseBatch {
+            token_ids: all.token_ids.clone().select(0, row.clone()),
+            is_word: all.is_word.clone().select(0, row.clone()),
+            sides: all.sides.clone().select(0, row.clone()),
+            zones: all.zones.clone().select(0, row.clone()),
+            node_index: node_index.reshape([picked.len() * nodes]),
+            node_features: all.node_features.clone().select(0, row.clone()),
+            is_node: all.is_node.clone().select(0, row.clone()),
+            link_quality: all.link_quality.clone().select(0, row),
+            prior: all.prior.clone().select(0, image.clone()).select(1, phrase.clone()),
+            prior_boxes: all.prior_boxes.clone().select(0, image).select(1, phrase),
+            ..all.clone()
+        },
     }
+}
+
+/// The same images with phrases that are changed.
+fn with_phrases(input: &GroundingInput, change: impl FnOnce(&PhraseBatch) -> PhraseBatch) -> GroundingInput {
+    GroundingInput { images: input.images.clone(), phrases: change(&input.phrases) }
+}
+
+#[test]
+fn images_that_were_seen_before_get_the_same_answers() {
+    let bench = Bench::new();
+    let together = bench.answers(&bench.input);
+    let alone: Vec<Sight> = (0..together.len())
+        .map(|image| bench.model.see(select(&bench.input, &[image], &[0]).images, &mut ()))
+        .collect();
+    let sight = Sight::stacked(&alone.iter().collect::<Vec<_>>());
+    let phrases = bench.input.phrases.clone();
+    let output = bench.model.forward_seen(phrases, &sight, &bench.config, &mut ());
+    assert_all_same("seen one by one", &all_said(&output, together[0].len()), &together);
+    let mirrored = Sight::stacked(&alone.iter().rev().collect::<Vec<_>>());
+    let output = bench.model.forward_seen(bench.input.phrases.clone(), &mirrored, &bench.config, &mut ());
+    assert!(differs(&all_said(&output, together[0].len())[0][0], &together[0][0]), "it matters which image is seen");
 }
 
 #[test]
@@ -163,11 +192,11 @@ fn masked(mask: &Tensor<2>) -> Tensor<2> {
 }
 
 /// One more place of padding for words, words of nodes, and nodes; what stands there is not empty.
-fn padded(input: &GroundingInput) -> GroundingInput {
+fn padded(input: &PhraseBatch) -> PhraseBatch {
     let [rows, nodes, features] = input.node_features.dims();
     let junk = Tensor::full([rows, 1, features], 3.0, &input.prior.device());
     let node_index = widened(&input.node_index.clone().reshape([rows, nodes]));
-    GroundingInput {
+    PhraseBatch {
         token_ids: widened(&input.token_ids),
         is_word: masked(&input.is_word),
         node_token_ids: widened(&input.node_token_ids),
@@ -183,11 +212,11 @@ fn padded(input: &GroundingInput) -> GroundingInput {
 fn more_padding_changes_nothing() {
     let bench = Bench::new();
     let before = bench.answers(&bench.input);
-    assert_all_same("padded", &bench.answers(&padded(&bench.input)), &before);
+    assert_all_same("padded", &bench.answers(&with_phrases(&bench.input, padded)), &before);
 
-    let read = GroundingInput { is_word: bench.input.is_word.ones_like(), ..bench.input.clone() };
+    let read = with_phrases(&bench.input, |p| PhraseBatch { is_word: p.is_word.ones_like(), ..p.clone() });
     assert!(differs(&bench.answers(&read)[0][1], &before[0][1]), "padding that counts as words is seen");
-    let linked = GroundingInput { is_node: bench.input.is_node.ones_like(), ..bench.input.clone() };
+    let linked = with_phrases(&bench.input, |p| PhraseBatch { is_node: p.is_node.ones_like(), ..p.clone() });
     assert!(differs(&bench.answers(&linked)[0][0], &before[0][0]), "padding that counts as nodes is seen");
 }
 
@@ -196,21 +225,24 @@ fn nodes_of_other_phrases_change_nothing() {
     let bench = Bench::new();
     let before = bench.answers(&bench.input);
     let mut input = bench.input.clone();
-    input.node_token_ids = Tensor::cat(vec![input.node_token_ids.clone(), input.node_token_ids.clone()], 0);
-    input.node_is_word = Tensor::cat(vec![input.node_is_word.clone(), input.node_is_word.clone()], 0);
+    let twice = |t: &mut PhraseBatch| {
+        t.node_token_ids = t.node_token_ids.clone().repeat_dim(0, 2);
+        t.node_is_word = t.node_is_word.clone().repeat_dim(0, 2);
+    };
+    twice(&mut input.phrases);
     assert_all_same("more nodes in the batch", &bench.answers(&input), &before);
-    input.node_index = input.node_index + 5;
+    input.phrases.node_index = input.phrases.node_index + 5;
     assert_all_same("the same nodes elsewhere", &bench.answers(&input), &before);
 }
 
 /// The same batch with other regions of the nodes.
 fn with_other_nodes(input: &GroundingInput) -> GroundingInput {
-    GroundingInput { node_features: input.node_features.clone() * -2.0 + 0.5, ..input.clone() }
+    with_phrases(input, |p| PhraseBatch { node_features: p.node_features.clone() * -2.0 + 0.5, ..p.clone() })
 }
 
 /// The same batch with nothing linked.
 fn unlinked(input: &GroundingInput) -> GroundingInput {
-    GroundingInput { link_quality: input.link_quality.zeros_like(), ..input.clone() }
+    with_phrases(input, |p| PhraseBatch { link_quality: p.link_quality.zeros_like(), ..p.clone() })
 }
 
 #[test]
@@ -251,7 +283,8 @@ fn without_links_the_prompt_is_the_null_prompt() {
 #[test]
 fn local_off_ignores_the_pixels() {
     let mut bench = Bench::new();
-    let darker = GroundingInput { pixel_patches: bench.input.pixel_patches.clone() - 1.0, ..bench.input.clone() };
+    let mut darker = bench.input.clone();
+    darker.images.pixel_patches = darker.images.pixel_patches - 1.0;
     let on = bench.answers(&bench.input);
     assert!(differs(&bench.answers(&darker)[0][0], &on[0][0]), "on, pixels matter");
 
@@ -272,10 +305,10 @@ fn with_prior_weight(model: &GroundingModel, stored: f32) -> GroundingModel {
 
 /// A prior map that is 1 at one patch and 0 elsewhere.
 fn with_prior_at(input: &GroundingInput, patch: usize) -> GroundingInput {
-    let [batch, phrases, patches] = input.prior.dims();
+    let [batch, phrases, patches] = input.phrases.prior.dims();
     let map = (0..batch * phrases * patches).map(|i| f32::from(i % patches == patch)).collect();
-    let prior = Tensor::from_data(TensorData::new(map, [batch, phrases, patches]), &input.prior.device());
-    GroundingInput { prior, ..input.clone() }
+    let prior = Tensor::from_data(TensorData::new(map, [batch, phrases, patches]), &input.phrases.prior.device());
+    with_phrases(input, |p| PhraseBatch { prior, ..p.clone() })
 }
 
 #[test]
@@ -300,8 +333,8 @@ fn a_flat_prior_map_has_no_say_but_on_how_many_patches_propose() {
     let mut bench = Bench::new();
     bench.config.switches.start = StartSwitch::Prior;
     let flat = |value: f32| {
-        let prior = bench.input.prior.zeros_like() + value;
-        bench.model.forward(GroundingInput { prior, ..bench.input.clone() }, &bench.config, &mut ())
+        let input = with_phrases(&bench.input, |p| PhraseBatch { prior: p.prior.zeros_like() + value, ..p.clone() });
+        bench.model.forward(input, &bench.config, &mut ())
     };
     let (low, high) = (flat(0.3), flat(1.0));
     for (a, b) in low.layers.iter().zip(&high.layers) {
@@ -327,7 +360,8 @@ fn a_flat_prior_map_has_no_say_but_on_how_many_patches_propose() {
 fn boxes_stay_on_the_square_and_attention_sums_to_one() {
     let bench = Bench::new();
     // Tokens a hundred times too large must not break it.
-    let loud = GroundingInput { tokens: bench.input.tokens.clone() * 100.0, ..bench.input.clone() };
+    let mut loud = bench.input.clone();
+    loud.images.tokens = loud.images.tokens * 100.0;
     for input in [bench.input.clone(), loud] {
         let output = bench.model.forward(input, &bench.config, &mut ());
         assert!(values(&output.patch_boxes.as_ref().unwrap().log_sides).iter().all(|side| (-6.0..=0.0).contains(side)));

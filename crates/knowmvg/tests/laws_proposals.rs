@@ -81,8 +81,10 @@ fn the_neck_sees_one_patch_further_with_every_block() {
         trace.get("visual_tokens").to_vec()
     };
     let at_first: Vec<f32> = (0..GRID * GRID).map(|patch| if patch == 0 { 1.0 } else { 0.0 }).collect();
-    let at_first = Tensor::<3>::from_data(TensorData::new(at_first, [1, GRID * GRID, 1]), &bench.input.tokens.device());
-    let louder = GroundingInput { tokens: bench.input.tokens.clone() + at_first, ..bench.input.clone() };
+    let at_first =
+        Tensor::<3>::from_data(TensorData::new(at_first, [1, GRID * GRID, 1]), &bench.input.images.tokens.device());
+    let mut louder = bench.input.clone();
+    louder.images.tokens = louder.images.tokens + at_first;
     let (before, after) = (tokens(bench.input.clone()), tokens(louder));
     let rows = before.chunks_exact(bench.config.width).zip(after.chunks_exact(bench.config.width));
     for (index, (before, after)) in rows.enumerate() {

@@ -89,7 +89,7 @@ fn what_an_open_transaction_still_sees_is_not_said_to_be_gone() {
     let bench = Store::Postgres(cluster).bench();
     let queue = bench.open();
     queue.add_report(&report(1, "a word that must go")).unwrap();
-    let mut beside = client(cluster, &bench.database());
+    let mut beside = client(cluster, bench.database());
     let mut backup = beside.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().unwrap();
     backup.query_one("SELECT count(*) FROM knowmvg.queue", &[]).unwrap();
     bench.pass(10);

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use knowmvg::knowledge::KnowledgeBase;
-use knowmvg::model::input::{ImageInput, PhraseInput, collate};
+use knowmvg::model::input::{PhraseInput, collate_phrases};
 use knowmvg::model::trace::values;
 use knowmvg::reader::Seen;
 use knowmvg::report::{self, Phrase};
@@ -134,12 +134,9 @@ impl Speaker {
             return Knowledge::none();
         }
         let decoder = seen.decoder;
-        let image = ImageInput {
-            features: seen.features,
-            model_from_thorax: *seen.model_from_thorax,
-            phrases: phrases.iter().map(|phrase| phrase_input(seen, phrase)).collect(),
-        };
-        let input = collate(&[image], decoder.texts, decoder.config, decoder.patch_size, decoder.device);
+        let asked: Vec<PhraseInput> = phrases.iter().map(|phrase| phrase_input(seen, phrase)).collect();
+        let patches = seen.features.grid.pow(2);
+        let input = collate_phrases(&[&asked], patches, decoder.texts, decoder.config, decoder.device);
         let tokens = decoder.model.knowledge_tokens(&input, decoder.config);
         Knowledge { phrases: [phrases.len(), tokens.dims()[1]], tokens: Some(adapter.knowledge(tokens)) }
     }

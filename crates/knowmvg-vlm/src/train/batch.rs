@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use knowmvg::decoder::{Decoder, place_regions};
 use knowmvg::geometry::{Map, Model, Thorax};
 use knowmvg::knowledge;
-use knowmvg::model::GroundingInput;
-use knowmvg::model::input::{Features, ImageInput, PhraseInput, collate, phrase_input};
+use knowmvg::model::input::{Features, ImageInput, PhraseInput, collate, collate_phrases, phrase_input};
+use knowmvg::model::{GroundingInput, PhraseBatch};
 use knowmvg::prior::Prior;
 use knowmvg::train::criterion::Targets;
 
@@ -92,39 +92,28 @@ pub fn read(named: &Named, prior: Prior, frame: &Map<Model, Thorax>, decoder: &D
     phrase_input(&named.question.phrase, &linked, decoder.knowledge, decoder.tokenizer, frame, on_image, decoder.config)
 }
 
-/// What the decoder reads of a batch.
-pub fn collated(members: &[Member], decoder: &Decoder, device: &Device) -> GroundingInput {
-    collated_where(members, |_| true, decoder, device)
+/// What the decoder reads of the phrases of a batch.
+pub fn phrases(members: &[Member], decoder: &Decoder, device: &Device) -> PhraseBatch {
+    let phrases: Vec<&[PhraseInput]> = members.iter().map(|member| member.phrases.as_slice()).collect();
+    let patches = members[0].features.grid.pow(2);
+    collate_phrases(&phrases, patches, decoder.texts, decoder.config, device)
 }
 
-/// What the decoder reads of those phrases alone that somebody looked for, and the truth.
+/// What the decoder reads of those phrases alone that somebody looked for, with their images, and the truth.
 pub fn looked_for(members: &[Member], decoder: &Decoder, device: &Device) -> (GroundingInput, Targets) {
-    let input = collated_where(members, |named| named.is_looked_for, decoder, device);
-    let [_, longest, _] = input.prior.dims();
-    let targets = members.iter().map(|member| {
-        let known = member.looked_for().map(|(_, named)| Some(named.question.target.clone()));
-        known.chain(std::iter::repeat(None)).take(longest).collect()
-    });
-    (input, targets.collect())
-}
-
-fn collated_where(
-    members: &[Member],
-    is_wanted: impl Fn(&Named) -> bool,
-    decoder: &Decoder,
-    device: &Device,
-) -> GroundingInput {
-    let wanted = |member: &Member| {
-        let read = member.example.named.iter().zip(&member.phrases);
-        read.filter(|(named, _)| is_wanted(named)).map(|(_, phrase)| phrase.clone()).collect()
-    };
     let images: Vec<ImageInput> = members
         .iter()
         .map(|member| ImageInput {
             features: &member.features,
             model_from_thorax: member.model_from_thorax,
-            phrases: wanted(member),
+            phrases: member.looked_for().map(|(index, _)| member.phrases[index].clone()).collect(),
         })
         .collect();
-    collate(&images, decoder.texts, decoder.config, decoder.patch_size, device)
+    let input = collate(&images, decoder.texts, decoder.config, decoder.patch_size, device);
+    let [_, longest, _] = input.phrases.prior.dims();
+    let targets = members.iter().map(|member| {
+        let known = member.looked_for().map(|(_, named)| Some(named.question.target.clone()));
+        known.chain(std::iter::repeat(None)).take(longest).collect()
+    });
+    (input, targets.collect())
 }

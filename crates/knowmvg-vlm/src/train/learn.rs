@@ -8,7 +8,7 @@ use knowmvg::model::{GroundingModel, ReadPhrases};
 use knowmvg::train::criterion::{self, LossTerms};
 use rand_chacha::ChaCha8Rng;
 
-use super::batch::{Member, Row, collated, looked_for};
+use super::batch::{Member, Row, looked_for, phrases};
 use super::config::VlmLossWeights;
 use crate::Result;
 use crate::grounding::{GroundingAdapter, Knowledge, Look, Slot, Speaker};
@@ -62,7 +62,7 @@ impl Learner<'_> {
     pub fn loss(&self, members: &[Member], rng: &mut ChaCha8Rng) -> Result<(Tensor<1>, Terms)> {
         let device = self.adapter.box_token.device();
         let config = self.reads.config;
-        let read = collated(members, self.reads, &device);
+        let read = phrases(members, self.reads, &device);
         let [_, phrases, _] = read.prior.dims();
         let features: Vec<_> = members.iter().map(|member| &member.features).collect();
         let look = self.speaker.look(self.adapter, &features, config.token_width)?;
@@ -91,7 +91,7 @@ impl Learner<'_> {
         let device = embeds.device();
         let config = self.reads.config;
         let (mut input, targets) = looked_for(members, self.reads, &device);
-        let [rows, phrases, _] = input.prior.dims();
+        let [rows, phrases, _] = input.phrases.prior.dims();
         let (mut from, mut to) = (vec![], vec![]);
         let mut first = 0;
         for (row, member) in members.iter().enumerate() {
@@ -103,7 +103,7 @@ impl Learner<'_> {
         }
         let places = |places: &[i32]| Tensor::<1, Int>::from_data(places, &device);
         let known = embeds.select(0, places(&from));
-        input.read = Some(scattered(known, places(&to), [rows * phrases, config.width]));
+        input.phrases.read = Some(scattered(known, places(&to), [rows * phrases, config.width]));
         let output = self.decoder.forward(input, config, &mut ());
         criterion::loss(&output, &targets, config.queries, &self.weights.decoder, rng)
     }

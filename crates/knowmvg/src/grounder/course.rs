@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use super::{Asked, Grounder, MAX_PHRASES, PHRASES_PER_PASS, Passed, Prepared, Session};
 use crate::grounding::{Grounding, NOTICE, SCHEMA_VERSION};
 use crate::model::answer::Answer;
-use crate::model::input::{ImageInput, PhraseInput};
+use crate::model::input::{PhraseInput, SeenImage};
 
 /// The phrases of one request: what is known of them, what was decoded, and what is still to be.
 pub struct Course {
@@ -132,14 +132,14 @@ impl Grounder {
         if images.is_empty() {
             return;
         }
-        let (inputs, of): (Vec<ImageInput>, Vec<Vec<(usize, usize)>>) = images
+        let (inputs, of): (Vec<SeenImage>, Vec<Vec<(usize, usize)>>) = images
             .into_iter()
             .map(|image| {
-                let model_from_thorax = image.session.frame_of(image.is_anatomy);
-                (ImageInput { features: &image.session.features, model_from_thorax, phrases: image.phrases }, image.of)
+                let sight = image.session.sight(image.is_anatomy);
+                (SeenImage { sight, phrases: image.phrases }, image.of)
             })
             .unzip();
-        let answers = self.decoder().answers(&inputs, &mut ());
+        let answers = self.decoder().answers_seen(&inputs, &mut ());
         for ((number, phrase), answer) in of.into_iter().flatten().zip(answers.into_iter().flatten()) {
             let course = &mut courses[number].1;
             course.answers[phrase] = Some(answer);

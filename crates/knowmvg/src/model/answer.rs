@@ -3,7 +3,8 @@
 use burn::tensor::Device;
 
 use super::config::ModelConfig;
-use super::input::{ImageInput, collate};
+use super::input::{ImageInput, PhraseInput, SeenImage, collate, collate_phrases};
+use super::sight::Sight;
 use super::tokenizer::NodeTexts;
 use super::trace::{Trace, values};
 use super::{GroundingModel, GroundingOutput};
@@ -67,6 +68,23 @@ pub fn answer(
     let input = collate(images, texts, config, patch_size, device);
     let output = model.forward(input, config, trace);
     let counts: Vec<usize> = images.iter().map(|i| i.phrases.len()).collect();
+    read(&output, config.queries, &counts)
+}
+
+/// Grounds phrases on images that were seen before.
+pub fn answer_seen(
+    model: &GroundingModel,
+    config: &ModelConfig,
+    images: &[SeenImage],
+    texts: &NodeTexts,
+    device: &Device,
+    trace: &mut impl Trace,
+) -> Vec<Vec<Answer>> {
+    let sight = Sight::stacked(&images.iter().map(|image| image.sight).collect::<Vec<_>>());
+    let asked: Vec<&[PhraseInput]> = images.iter().map(|image| image.phrases.as_slice()).collect();
+    let phrases = collate_phrases(&asked, sight.grid.pow(2), texts, config, device);
+    let output = model.forward_seen(phrases, &sight, config, trace);
+    let counts: Vec<usize> = asked.iter().map(|phrases| phrases.len()).collect();
     read(&output, config.queries, &counts)
 }
 

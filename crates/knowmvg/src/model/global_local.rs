@@ -16,8 +16,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::{LocalSwitch, ModelConfig};
 use super::layers::{Attention, FeedForward};
+use super::sight::Sight;
 use super::trace::Trace;
-use super::visual_tokens::VisualTokens;
 use super::window::{Windows, sample_centres};
 
 /// Keeps `log(S_p + ε)` finite where the prior is zero.
@@ -28,17 +28,12 @@ pub(super) const PRIOR_WEIGHT_SCALE: f64 = 10.0;
 const LOCAL_HEADS: usize = 4;
 
 /// What every layer looks at.
-pub struct Scene {
-    /// Tokens of the whole image.
-    pub visual: VisualTokens,
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The images.
+    pub sight: &'a Sight,
     /// Spatial prior per phrase, in `[0, 1]`, `[batch, phrases, patches]`.
-    pub prior: Tensor<3>,
-    /// `[batch, cells * cells, fine_width]`
-    pub fine_map: Tensor<3>,
-    /// Patches along one side.
-    pub grid: usize,
-    /// Cells along one side of the fine map.
-    pub cells: usize,
+    pub prior: &'a Tensor<3>,
 }
 
 /// One layer of the decoder.
@@ -109,7 +104,7 @@ impl GlobalLocalLayer {
         &self,
         states: Tensor<3>,
         references: Tensor<3>,
-        scene: &Scene,
+        scene: Scene,
         config: &ModelConfig,
         name: &str,
         trace: &mut impl Trace,
@@ -123,13 +118,14 @@ impl GlobalLocalLayer {
         let asking = states.clone().slice([0..rows, 0..queries]).reshape([batch, looking, width]);
         let (seen_globally, global_map) = self.look_globally(asking.clone(), scene, queries);
         trace.record(&format!("{name}.global_map"), &global_map);
-        let global_geometry = map_geometry(global_map.clone(), scene.grid, references.clone());
+        let global_geometry = map_geometry(global_map.clone(), scene.sight.grid, references.clone());
 
         let (update, local_geometry) = match config.switches.local {
             LocalSwitch::Off => (seen_globally, Tensor::zeros([batch, looking, 4], &references.device())),
             LocalSwitch::On => {
-                let windows = Windows::around(references, config.window_scale, config.window, scene.cells);
-                let (seen_locally, local_map) = self.local.forward(asking.clone(), &windows, scene.fine_map.clone());
+                let windows = Windows::around(references, config.window_scale, config.window, scene.sight.cells);
+                let (seen_locally, local_map) =
+                    self.local.forward(asking.clone(), &windows, scene.sight.fine_map.clone());
                 trace.record(&format!("{name}.local_map"), &local_map);
                 let gate = sigmoid(
                     self.fusion
@@ -149,7 +145,7 @@ impl GlobalLocalLayer {
     }
 
     /// eq. 3 and 4.
-    fn look_globally(&self, asking: Tensor<3>, scene: &Scene, queries: usize) -> (Tensor<3>, Tensor<3>) {
+    fn look_globally(&self, asking: Tensor<3>, scene: Scene, queries: usize) -> (Tensor<3>, Tensor<3>) {
         let [batch, phrases, patches] = scene.prior.dims();
         let weight = self.prior_weight.val() * PRIOR_WEIGHT_SCALE;
         let log_prior = (scene.prior.clone() + PRIOR_EPSILON).log() * weight.unsqueeze::<3>();
@@ -158,8 +154,8 @@ impl GlobalLocalLayer {
         let normed = self.global_norm.forward(asking);
         let seen = self.global_attention.forward_keyed(
             normed,
-            scene.visual.keys.clone(),
-            scene.visual.values.clone(),
+            scene.sight.visual.keys.clone(),
+            scene.sight.visual.values.clone(),
             Some(bias),
         );
         (seen.context, seen.weights.mean_dim(1).squeeze_dim(1))

@@ -7,9 +7,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::config::ModelConfig;
 use super::fine_map::{CELLS_PER_PATCH, pixel_patches, upsampling};
 use super::knowledge_prompt::NODE_FEATURES;
+use super::sight::Sight;
 use super::tokenizer::{NodeTexts, PAD, PhraseTokenizer};
 use super::visual_tokens::{POSITION_FEATURES, position_features};
-use super::{GroundingInput, MAX_NODES, ReadPhrases};
+use super::{GroundingInput, ImageBatch, MAX_NODES, PhraseBatch, ReadPhrases};
 use crate::geometry::{Map, Model, Thorax};
 use crate::grounding::Side;
 use crate::knowledge::{self, Knowledge, KnowledgeBase};
@@ -63,6 +64,14 @@ pub struct ImageInput<'a> {
     pub features: &'a Features,
     /// Where this patient's lungs are.
     pub model_from_thorax: Map<Model, Thorax>,
+    /// At least one.
+    pub phrases: Vec<PhraseInput>,
+}
+
+/// An image that the decoder has seen, with its phrases.
+pub struct SeenImage<'a> {
+    /// One image alone.
+    pub sight: &'a Sight,
     /// At least one.
     pub phrases: Vec<PhraseInput>,
 }
@@ -127,7 +136,7 @@ fn node_features(id: &str, knowledge: &KnowledgeBase, model_from_thorax: &Map<Mo
     features
 }
 
-/// Batches images, padding phrases, words and nodes.
+/// Batches images with their phrases.
 pub fn collate(
     images: &[ImageInput],
     texts: &NodeTexts,
@@ -135,23 +144,47 @@ pub fn collate(
     patch_size: usize,
     device: &Device,
 ) -> GroundingInput {
-    let batch = images.len();
-    let grid = images[0].features.grid;
-    let cells = grid * CELLS_PER_PATCH;
-    let phrases = images.iter().map(|i| i.phrases.len()).max().unwrap_or(1).max(1);
-    let tensor3 = |values: Vec<f32>, shape: [usize; 3]| Tensor::<3>::from_data(TensorData::new(values, shape), device);
-    let gather = |read: &dyn Fn(&ImageInput) -> Vec<f32>| images.iter().flat_map(read).collect::<Vec<f32>>();
-
-    let text = TextBatch::new(images, phrases, texts, config);
-    let upsample = Tensor::from_data(TensorData::new(upsampling(cells, grid), [cells, grid]), device);
-    let tokens = gather(&|i| i.features.tokens.clone());
-    let positions = gather(&|i| position_features(grid, &i.model_from_thorax.inverse()));
-    let patches = gather(&|i| pixel_patches(&i.features.pixels, i.features.side, patch_size));
+    let phrases: Vec<&[PhraseInput]> = images.iter().map(|image| image.phrases.as_slice()).collect();
+    let seen: Vec<_> = images.iter().map(|image| (image.features, &image.model_from_thorax)).collect();
     GroundingInput {
-        tokens: tensor3(tokens, [batch, grid * grid, config.token_width]),
-        positions: tensor3(positions, [batch, grid * grid, POSITION_FEATURES]),
-        pixel_patches: tensor3(patches, [batch, cells * cells, patch_size * patch_size]),
-        upsample,
+        images: collate_images(&seen, config, patch_size, device),
+        phrases: collate_phrases(&phrases, images[0].features.grid.pow(2), texts, config, device),
+    }
+}
+
+/// Batches images, each with the thorax that positions are told on.
+pub fn collate_images(
+    images: &[(&Features, &Map<Model, Thorax>)],
+    config: &ModelConfig,
+    patch_size: usize,
+    device: &Device,
+) -> ImageBatch {
+    let batch = images.len();
+    let grid = images[0].0.grid;
+    let cells = grid * CELLS_PER_PATCH;
+    let tokens = images.iter().flat_map(|(features, _)| features.tokens.iter().copied()).collect();
+    let positions = images.iter().flat_map(|(_, thorax)| position_features(grid, &thorax.inverse())).collect();
+    let patches = images.iter().flat_map(|(f, _)| pixel_patches(&f.pixels, f.side, patch_size)).collect();
+    ImageBatch {
+        tokens: floats3(tokens, [batch, grid * grid, config.token_width], device),
+        positions: floats3(positions, [batch, grid * grid, POSITION_FEATURES], device),
+        pixel_patches: floats3(patches, [batch, cells * cells, patch_size * patch_size], device),
+        upsample: floats(upsampling(cells, grid), [cells, grid], device),
+    }
+}
+
+/// Batches the phrases of every image of so many patches, padding phrases, words and nodes.
+pub fn collate_phrases(
+    images: &[&[PhraseInput]],
+    patches: usize,
+    texts: &NodeTexts,
+    config: &ModelConfig,
+    device: &Device,
+) -> PhraseBatch {
+    let batch = images.len();
+    let phrases = images.iter().map(|phrases| phrases.len()).max().unwrap_or(1).max(1);
+    let text = TextBatch::new(images, phrases, patches, texts);
+    PhraseBatch {
         token_ids: ints(&text.tokens.ids, text.tokens.shape, device),
         is_word: floats(text.tokens.is_real, text.tokens.shape, device),
         sides: ints(&text.sides, [batch * phrases, 1], device),
@@ -162,18 +195,18 @@ pub fn collate(
             TensorData::new(text.node_index, [batch * phrases * MAX_NODES]),
             device,
         ),
-        node_features: tensor3(text.node_features, [batch * phrases, MAX_NODES, NODE_FEATURES]),
+        node_features: floats3(text.node_features, [batch * phrases, MAX_NODES, NODE_FEATURES], device),
         is_node: floats(text.is_node, [batch * phrases, MAX_NODES], device),
         link_quality: floats(text.link_quality, [batch * phrases, 1], device),
-        prior: tensor3(text.prior, [batch, phrases, grid * grid]),
-        prior_boxes: tensor3(text.prior_boxes, [batch, phrases, 4]),
+        prior: floats3(text.prior, [batch, phrases, patches], device),
+        prior_boxes: floats3(text.prior_boxes, [batch, phrases, 4], device),
         read: read_phrases(images, phrases, config.width, device),
     }
 }
 
 /// The embeddings that phrases bring along; `None` if none brings one.
-fn read_phrases(images: &[ImageInput], phrases: usize, width: usize, device: &Device) -> Option<ReadPhrases> {
-    let slots = || images.iter().flat_map(|image| (0..phrases).map(|at| image.phrases.get(at)?.embed.as_deref()));
+fn read_phrases(images: &[&[PhraseInput]], phrases: usize, width: usize, device: &Device) -> Option<ReadPhrases> {
+    let slots = || images.iter().flat_map(|image| (0..phrases).map(|at| image.get(at)?.embed.as_deref()));
     if slots().all(|embed| embed.is_none()) {
         return None;
     }
@@ -188,6 +221,10 @@ fn ints(values: &[i32], shape: [usize; 2], device: &Device) -> Tensor<2, Int> {
 }
 
 fn floats(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn floats3(values: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
@@ -226,10 +263,9 @@ struct TextBatch {
 }
 
 impl TextBatch {
-    fn new(images: &[ImageInput], phrases: usize, texts: &NodeTexts, _config: &ModelConfig) -> Self {
+    fn new(images: &[&[PhraseInput]], phrases: usize, patches: usize, texts: &NodeTexts) -> Self {
         let slots: Vec<Option<&PhraseInput>> =
-            images.iter().flat_map(|i| (0..phrases).map(|p| i.phrases.get(p))).collect();
-        let patches = images[0].features.grid.pow(2);
+            images.iter().flat_map(|image| (0..phrases).map(|p| image.get(p))).collect();
         let padding = [PAD];
         let token_rows: Vec<&[u32]> =
             slots.iter().map(|s| s.map_or(&padding[..], |p| p.token_ids.as_slice())).collect();

@@ -29,6 +29,7 @@ pub mod linalg;
 pub mod params;
 pub mod phrase_encoder;
 pub mod proposals;
+pub mod sight;
 pub mod tokenizer;
 pub mod trace;
 pub mod vision;
@@ -48,6 +49,7 @@ use global_local::{GlobalLocalLayer, Scene};
 use knowledge_prompt::{KnowledgeInput, KnowledgePrompt};
 use phrase_encoder::PhraseEncoder;
 use proposals::{PatchBoxes, Proposal, ProposalHead};
+use sight::Sight;
 use trace::Trace;
 use visual_tokens::VisualProjection;
 
@@ -82,6 +84,15 @@ pub struct GroundingModel {
 /// A batch of images with padded phrases.
 #[derive(Debug, Clone)]
 pub struct GroundingInput {
+    /// Once an image.
+    pub images: ImageBatch,
+    /// Once a phrase.
+    pub phrases: PhraseBatch,
+}
+
+/// The images of a batch, as the tower gave them.
+#[derive(Debug, Clone)]
+pub struct ImageBatch {
     /// Standardised tower tokens, `[batch, patches, token_width]`.
     pub tokens: Tensor<3>,
     /// `[batch, patches, POSITION_FEATURES]`
@@ -90,6 +101,11 @@ pub struct GroundingInput {
     pub pixel_patches: Tensor<3>,
     /// `[cells, grid]`
     pub upsample: Tensor<2>,
+}
+
+/// The phrases of a batch, padded.
+#[derive(Debug, Clone)]
+pub struct PhraseBatch {
     /// `[batch * phrases, tokens]`
     pub token_ids: Tensor<2, Int>,
     /// `[batch * phrases, tokens]`
@@ -194,44 +210,77 @@ impl GroundingModel {
     /// # Shapes
     /// See the fields of [`GroundingInput`] and [`GroundingOutput`].
     pub fn forward(&self, input: GroundingInput, config: &ModelConfig, trace: &mut impl Trace) -> GroundingOutput {
-        let [batch, phrases, _] = input.prior.dims();
-        let (grid, cells) = {
-            let [cells, grid] = input.upsample.dims();
-            (grid, cells)
-        };
-        let width = config.width;
+        let told = self.told(&input.phrases, config, trace);
+        let sight = self.see(input.images, trace);
+        self.look(input.phrases, told, &sight, config, trace)
+    }
 
-        let phrase_embeds = self.phrase_embeds(&input);
-        trace.record("phrase_embeds", &phrase_embeds);
-        let prompt = self.prompt(phrase_embeds.clone(), &input, config, trace);
+    /// The same of images that were seen before.
+    pub fn forward_seen(
+        &self,
+        phrases: PhraseBatch,
+        sight: &Sight,
+        config: &ModelConfig,
+        trace: &mut impl Trace,
+    ) -> GroundingOutput {
+        let told = self.told(&phrases, config, trace);
+        self.look(phrases, told, sight, config, trace)
+    }
 
-        let visual = self.visual_projection.forward(input.tokens, input.positions);
+    /// What the decoder makes of images, whatever is asked about them.
+    pub fn see(&self, images: ImageBatch, trace: &mut impl Trace) -> Sight {
+        let [cells, grid] = images.upsample.dims();
+        let visual = self.visual_projection.forward(images.tokens, images.positions);
         trace.record("visual_tokens", &visual.values);
-        let fine_map = self.fine_map.forward(input.pixel_patches, visual.values.clone(), input.upsample);
+        let fine_map = self.fine_map.forward(images.pixel_patches, visual.values.clone(), images.upsample);
         trace.record("fine_map", &fine_map);
+        let regions = self.region.forward(visual.values.clone());
+        Sight { visual, fine_map, regions, grid, cells }
+    }
+
+    /// What is read of the phrases, whatever the image shows.
+    fn told(&self, phrases: &PhraseBatch, config: &ModelConfig, trace: &mut impl Trace) -> Told {
+        let embeds = self.phrase_embeds(phrases);
+        trace.record("phrase_embeds", &embeds);
+        let prompt = self.prompt(embeds.clone(), phrases, config, trace);
+        Told { embeds, prompt }
+    }
+
+    fn look(
+        &self,
+        phrases: PhraseBatch,
+        told: Told,
+        sight: &Sight,
+        config: &ModelConfig,
+        trace: &mut impl Trace,
+    ) -> GroundingOutput {
+        let PhraseBatch { prior, prior_boxes, .. } = phrases;
+        let Told { embeds, prompt } = told;
+        let [batch, phrases, _] = prior.dims();
+        let width = config.width;
         let alignment = Alignment {
-            phrases: self.region_phrase.forward(phrase_embeds.clone()).reshape([batch, phrases, width]),
-            patches: self.region.forward(visual.values.clone()),
+            phrases: self.region_phrase.forward(embeds.clone()).reshape([batch, phrases, width]),
+            patches: sight.regions.clone(),
         };
-        let told = phrase_embeds.clone() + prompt.embeds.clone().mean_dim(1).squeeze_dim(1);
+        let asked = embeds.clone() + prompt.embeds.clone().mean_dim(1).squeeze_dim(1);
         let head = self.proposal_head.as_ref();
-        let patch_boxes = head.map(|head| head.forward(told, visual.keys.clone(), input.prior.clone()));
+        let patch_boxes = head.map(|head| head.forward(asked, sight.visual.keys.clone(), prior.clone()));
         if let Some(said) = &patch_boxes {
             trace.record("patch_boxes.logits", &said.logits);
             trace.record("patch_boxes.log_sides", &said.log_sides);
         }
-        let scene = Scene { visual, prior: input.prior, fine_map, grid, cells };
 
-        let start = Start::new(patch_boxes.as_ref(), &input.prior_boxes, config);
+        let start = Start::new(patch_boxes.as_ref(), &prior_boxes, config);
         trace.record("start", &start.boxes);
         let mut references = self.first_references(&start, [batch, phrases], config);
-        let mut states = self.first_states(phrase_embeds, prompt.embeds, input.prior_boxes, &start);
+        let mut states = self.first_states(embeds, prompt.embeds, prior_boxes, &start);
         trace.record("first_states", &states);
         let knowledge_gate = prompt.gate;
         let mut output =
             GroundingOutput { layers: vec![], global_maps: vec![], patch_boxes, knowledge_gate, alignment };
         for (index, (layer, head)) in self.layers.iter().zip(&self.heads).enumerate() {
-            let looked = layer.forward(states, references.clone(), &scene, config, &format!("layers.{index}"), trace);
+            let scene = Scene { sight, prior: &prior };
+            let looked = layer.forward(states, references.clone(), scene, config, &format!("layers.{index}"), trace);
             let asked = looked.states.clone().slice([0..batch * phrases, 0..config.queries]);
             let boxes =
                 head.forward(asked.reshape([batch, phrases * config.queries, width]), looked.geometry, references);
@@ -251,14 +300,14 @@ impl GroundingModel {
     ///
     /// # Shapes
     /// - returns `[batch * phrases, prompt_tokens, width]`
-    pub fn knowledge_tokens(&self, input: &GroundingInput, config: &ModelConfig) -> Tensor<3> {
-        self.prompt(self.read_phrases(input), input, config, &mut ()).embeds
+    pub fn knowledge_tokens(&self, phrases: &PhraseBatch, config: &ModelConfig) -> Tensor<3> {
+        self.prompt(self.read_phrases(phrases), phrases, config, &mut ()).embeds
     }
 
     /// `e_box`, by whoever reads each phrase.
-    fn phrase_embeds(&self, input: &GroundingInput) -> Tensor<2> {
-        let own = self.read_phrases(input);
-        match &input.read {
+    fn phrase_embeds(&self, phrases: &PhraseBatch) -> Tensor<2> {
+        let own = self.read_phrases(phrases);
+        match &phrases.read {
             Some(ReadPhrases { embeds, is_read }) => {
                 own * (is_read.clone().neg() + 1.0) + embeds.clone() * is_read.clone()
             }
@@ -270,39 +319,40 @@ impl GroundingModel {
     ///
     /// # Shapes
     /// - returns `[batch * phrases, width]`
-    pub fn read_phrases(&self, input: &GroundingInput) -> Tensor<2> {
-        let words = self.phrase_encoder.forward(input.token_ids.clone(), input.is_word.clone());
-        let side = self.sides.forward(input.sides.clone()).squeeze_dim(1);
-        let zone = self.zones.forward(input.zones.clone()).squeeze_dim(1);
+    pub fn read_phrases(&self, phrases: &PhraseBatch) -> Tensor<2> {
+        let words = self.phrase_encoder.forward(phrases.token_ids.clone(), phrases.is_word.clone());
+        let side = self.sides.forward(phrases.sides.clone()).squeeze_dim(1);
+        let zone = self.zones.forward(phrases.zones.clone()).squeeze_dim(1);
         words + side + zone
     }
 
     fn prompt(
         &self,
         phrase_embeds: Tensor<2>,
-        input: &GroundingInput,
+        phrases: &PhraseBatch,
         config: &ModelConfig,
         trace: &mut impl Trace,
     ) -> knowledge_prompt::Prompt {
-        let [rows, nodes, _] = input.node_features.dims();
+        let [rows, nodes, _] = phrases.node_features.dims();
         let (node_embeds, node_features) = match config.switches.knowledge {
             KnowledgeSwitch::Random => {
                 let embeds = self.random_nodes.val().detach().narrow(0, 0, nodes.min(RANDOM_NODES));
-                (embeds.unsqueeze_dim::<3>(0).expand([rows, nodes, config.width]), input.node_features.zeros_like())
+                (embeds.unsqueeze_dim::<3>(0).expand([rows, nodes, config.width]), phrases.node_features.zeros_like())
             }
             _ => {
-                let distinct = self.phrase_encoder.forward(input.node_token_ids.clone(), input.node_is_word.clone());
+                let distinct =
+                    self.phrase_encoder.forward(phrases.node_token_ids.clone(), phrases.node_is_word.clone());
                 (
-                    distinct.select(0, input.node_index.clone()).reshape([rows, nodes, config.width]),
-                    input.node_features.clone(),
+                    distinct.select(0, phrases.node_index.clone()).reshape([rows, nodes, config.width]),
+                    phrases.node_features.clone(),
                 )
             }
         };
         let link_quality = match config.switches.knowledge {
-            KnowledgeSwitch::Off => input.link_quality.zeros_like(),
-            _ => input.link_quality.clone(),
+            KnowledgeSwitch::Off => phrases.link_quality.zeros_like(),
+            _ => phrases.link_quality.clone(),
         };
-        let knowledge = KnowledgeInput { node_embeds, node_features, is_node: input.is_node.clone(), link_quality };
+        let knowledge = KnowledgeInput { node_embeds, node_features, is_node: phrases.is_node.clone(), link_quality };
         self.knowledge_prompt.forward(phrase_embeds, knowledge, trace)
     }
 
@@ -331,6 +381,13 @@ impl GroundingModel {
         };
         Tensor::cat(vec![queries, phrase_embeds.unsqueeze_dim(1), prompt_embeds], 1)
     }
+}
+
+/// What was read of the phrases of a batch.
+struct Told {
+    /// `e_box`, `[batch * phrases, width]`
+    embeds: Tensor<2>,
+    prompt: knowledge_prompt::Prompt,
 }
 
 /// Numbers that a query is told about where it starts: its box and the score of the best patch that spoke for it.

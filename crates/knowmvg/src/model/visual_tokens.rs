@@ -24,6 +24,7 @@ pub struct VisualProjection {
 }
 
 /// Values and keys of the global attention.
+#[derive(Debug, Clone)]
 pub struct VisualTokens {
     /// `[batch, patches, width]`
     pub values: Tensor<3>,

@@ -122,9 +122,9 @@ fn learn(
     rng: &mut ChaCha8Rng,
 ) -> (GradientsParams, LossTerms) {
     // A fork has a graph of its own: backward passes of two threads must not meet in the shared parameters.
-    let model = &model.clone().fork(&batch.input.prior.device());
+    let model = &model.clone().fork(&batch.input.phrases.prior.device());
     let mut input = batch.input;
-    let looked = tail.map(|tail| Looked::new(tail, batch.streams, &mut input.tokens));
+    let looked = tail.map(|tail| Looked::new(tail, batch.streams, &mut input.images.tokens));
     let output = model.forward(input, &config.model, &mut ());
     let (loss, terms) = criterion::loss(&output, &batch.targets, config.model.queries, &config.loss, rng);
     let gradients = (loss * share).backward();

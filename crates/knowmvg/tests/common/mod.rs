@@ -9,7 +9,7 @@ use knowmvg::model::config::ModelConfig;
 use knowmvg::model::fine_map::pixel_patches;
 use knowmvg::model::trace::{Trace, values};
 use knowmvg::model::weights::WeightFile;
-use knowmvg::model::{GroundingInput, GroundingModel, params};
+use knowmvg::model::{GroundingInput, GroundingModel, ImageBatch, PhraseBatch, params};
 use safetensors::tensor::TensorView;
 use safetensors::{SafeTensors, serialize_to_file};
 
@@ -103,11 +103,13 @@ impl Golden {
         let (images, side) = self.pixels();
         let patches: Vec<f32> = images.iter().flat_map(|image| pixel_patches(image, side, PATCH)).collect();
         let shape = [images.len(), patches.len() / images.len() / (PATCH * PATCH), PATCH * PATCH];
-        GroundingInput {
+        let images = ImageBatch {
             tokens: self.tensor("input.tokens", device),
             positions: self.tensor("input.positions", device),
             pixel_patches: Tensor::from_data(TensorData::new(patches, shape), device),
             upsample: self.tensor("input.upsample", device),
+        };
+        let phrases = PhraseBatch {
             token_ids: self.int_tensor("input.token_ids", device),
             is_word: self.tensor("input.is_word", device),
             sides: self.int_tensor("input.sides", device),
@@ -121,7 +123,8 @@ impl Golden {
             prior: self.tensor("input.prior", device),
             prior_boxes: self.tensor("input.prior_boxes", device),
             read: None,
-        }
+        };
+        GroundingInput { images, phrases }
     }
 
     /// Walks the intermediates in the order in which the model computes them and stops at the first that differs.
