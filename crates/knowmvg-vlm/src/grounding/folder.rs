@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use knowmvg::grounder::{Grounder, GrounderError};
 use knowmvg::model::config::ModelConfig;
-use knowmvg::model::files;
 use knowmvg::model::params;
 use knowmvg::model::weights::{WeightFile, hex};
 use sha2::{Digest, Sha256};
@@ -80,21 +79,7 @@ pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<G
     Ok(grounder.with_reader(Box::new(reader)))
 }
 
-/// What was learnt beside a language model, without the decoder.
-///
-/// # Errors
-/// As [`load_with`].
-pub fn read_learnt(folder: &Path, language: &Path) -> Result<GroundingAdapter> {
-    let config = read_config(&folder.join(CONFIG))?;
-    let path = folder.join(files::CONFIG);
-    let bytes = fs::read(&path).map_err(|source| Error::Io { source, path: path.clone() })?;
-    let decoder: ModelConfig =
-        serde_json::from_slice(&bytes).map_err(|e| Error::Config { what: e.to_string(), path })?;
-    let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
-    Learnt::open(folder, language)?.adapter(&config, &model, &decoder, &Device::flex())
-}
-
-/// The same beside a language model and a decoder that are there already; `folder` needs no decoder of its own.
+/// What was learnt beside a language model and a decoder that are there already; `folder` needs no decoder of its own.
 ///
 /// # Errors
 /// As [`load_with`], and when the sizes or switches in `folder` are not `config`.
@@ -115,15 +100,15 @@ pub fn read_learnt_for(
 }
 
 /// The open file of what was learnt.
-struct Learnt {
-    file: WeightFile,
+pub(super) struct Learnt {
+    pub(super) file: WeightFile,
     path: PathBuf,
     /// What names the language model that it was learnt beside.
     language: String,
 }
 
 impl Learnt {
-    fn open(folder: &Path, language: &Path) -> Result<Self> {
+    pub(super) fn open(folder: &Path, language: &Path) -> Result<Self> {
         let path = folder.join(WEIGHTS);
         let file = WeightFile::open(&path).map_err(|source| Error::Weights { source, path: path.clone() })?;
         let found = fingerprint(language)?;
@@ -173,7 +158,8 @@ pub fn fingerprint(language: &Path) -> Result<String> {
         let entry = entry.map_err(io)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".safetensors") {
-            weights.push(format!("{name} {}", entry.metadata().map_err(io)?.len()));
+            // A cache of the hub holds links, which have sizes of their own.
+            weights.push(format!("{name} {}", fs::metadata(entry.path()).map_err(io)?.len()));
         }
     }
     weights.sort();
