@@ -16,6 +16,7 @@ mod failure;
 mod files;
 mod ground;
 mod ground_table;
+mod hub;
 mod info;
 mod knowledge;
 mod listen;

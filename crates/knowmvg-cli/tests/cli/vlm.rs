@@ -9,7 +9,11 @@ use crate::corpus::recipe;
 use crate::ran::{Folder, knowmvg, repository_arg};
 
 fn recipe_of(language: &str) -> String {
-    let language = repository_arg(&format!("golden/vlm/{language}"));
+    recipe_with(&repository_arg(&format!("golden/vlm/{language}")))
+}
+
+/// The recipe of a tiny run, with a language model by its path or its name in the hub.
+pub fn recipe_with(language: &str) -> String {
     format!(
         "seed = 1\ncorpus = \"corpus\"\nmodel = \"run/model\"\nlanguage = {language:?}\noutput = \"vlm\"\n\
          [reader]\nmodel_type = \"knowmvg-vlm\"\nimage_tokens_side = 2\nknowledge_tokens = true\n\
