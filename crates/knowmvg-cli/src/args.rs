@@ -9,6 +9,7 @@ use knowmvg_dicom::ContentTime;
 use crate::deidentify::{DeidentifyArgs, ResultDeidentifyArgs};
 use crate::eval::{EvalArgs, SplitArg};
 use crate::model_folder::{DeviceArg, ModelArgs};
+use crate::sampling::SamplingArgs;
 use crate::serve::ServeArgs;
 
 /// What `--version` prints after the name.
@@ -104,6 +105,8 @@ pub struct AskArgs {
     /// Write a picture of the boxes as PNG
     #[arg(long, value_name = "PNG")]
     pub overlay: Option<PathBuf>,
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
     #[command(flatten)]
     pub model: ModelArgs,
 }
@@ -251,6 +254,8 @@ pub struct GroundArgs {
     pub batch: Option<PathBuf>,
     #[command(flatten)]
     pub deidentify: ResultDeidentifyArgs,
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
     #[command(flatten)]
     pub model: ModelArgs,
 }
@@ -584,6 +589,9 @@ mod tests {
             "ground a.dcm --phrase mass --key key",
             "ground a.dcm --phrase mass --deidentify --key key --explain why",
             "ground --batch in.jsonl --out out.jsonl --deidentify --key key",
+            "ground a.png --report r.txt --temperature 0",
+            "ground a.png --report r.txt --temperature 1 --top-p 1.1",
+            "ask a.png what? --seed 1",
             "vlm download Qwen2.5-VL-3B-Instruct",
             "vlm download ../a/b",
             "deidentify a.dcm --out out",

@@ -24,6 +24,7 @@ mod machine;
 mod model_folder;
 mod output;
 mod progress;
+mod sampling;
 mod serve;
 mod sr;
 mod sr_table;

@@ -15,6 +15,7 @@ use super::config::GroundingConfig;
 use super::file::{self, CONFIG, LANGUAGE, WEIGHTS};
 use super::reader::LanguageReader;
 use super::speaker::Speaker;
+use crate::generate::{Sampler, Sampling};
 use crate::model::LoadOptions;
 use crate::{Error, Result, VisionLanguageModel};
 
@@ -27,12 +28,20 @@ const LANGUAGES: [&str; 2] = ["language.gguf", "language"];
 /// # Errors
 /// When a file is missing, malformed or does not fit the others.
 pub fn load(folder: &Path, device: &Device) -> Result<Grounder, LoadError> {
+    load_sampling(folder, device, &Sampling::Greedy)
+}
+
+/// As [`load`], with a language model that chooses its words as it is told; every answer begins at the seed.
+///
+/// # Errors
+/// As [`load`], or when the sampling makes no sense.
+pub fn load_sampling(folder: &Path, device: &Device, sampling: &Sampling) -> Result<Grounder, LoadError> {
     let grounder = Grounder::load_on(folder, device)?;
     if !folder.join(CONFIG).is_file() {
         return Ok(grounder);
     }
     let language = language_of(folder)?;
-    Ok(load_with(grounder, folder, &language)?)
+    Ok(load_with(grounder, folder, &language, sampling)?)
 }
 
 /// Why a model folder cannot be loaded.
@@ -61,8 +70,10 @@ pub fn language_of(folder: &Path) -> Result<PathBuf> {
 /// Puts a language model, with what was learnt beside it in `folder`, before a decoder.
 ///
 /// # Errors
-/// When a file is missing, malformed or was learnt beside another language model.
-pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<Grounder> {
+/// When a file is missing, malformed or was learnt beside another language model, or the sampling makes no sense.
+pub fn load_with(grounder: Grounder, folder: &Path, language: &Path, sampling: &Sampling) -> Result<Grounder> {
+    // What makes no sense is told before gigabytes are read.
+    Sampler::new(sampling).map_err(Error::Input)?;
     let config = read_config(&folder.join(CONFIG))?;
     let grid = grounder.config().image_side / grounder.tower().config().patch_size;
     config.check(grid).map_err(|what| Error::Config { what, path: folder.join(CONFIG) })?;
@@ -75,7 +86,7 @@ pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<G
     };
     let adapter = weights.adapter(&config, &model, grounder.config(), device)?;
     let sha256 = hex(&Sha256::digest(format!("{} {}", weights.language, weights.file.sha256())));
-    let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256);
+    let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256).choosing(sampling.clone());
     Ok(grounder.with_reader(Box::new(reader)))
 }
 

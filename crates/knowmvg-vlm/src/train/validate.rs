@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::example::{Example, Named, Subject};
 use super::made_up::MadeUp;
 use crate::Result;
+use crate::generate::Sampling;
 use crate::grounding::align::align;
 use crate::grounding::answer::phrase_input;
 use crate::grounding::{GroundingAdapter, Speaker, Words};
@@ -59,7 +60,8 @@ impl Validator<'_> {
         let example = Example::report(&subject, PHRASES, &mut rng);
         let seen = Seen { features, model_from_thorax: &thorax, decoder: self.decoder };
         let look = self.speaker.look(self.adapter, &[features], self.decoder.config.token_width)?;
-        let answered = self.speaker.answer(self.adapter, &seen, &look, Words::Report(&example.words))?;
+        let answered =
+            self.speaker.answer(self.adapter, &seen, &look, Words::Report(&example.words), &Sampling::Greedy)?;
         let spans =
             |texts: Vec<&str>| -> Vec<_> { texts.iter().filter_map(|text| align(text, &example.words, 0)).collect() };
         let wanted = spans(example.named.iter().map(|named| named.text.as_str()).collect());
