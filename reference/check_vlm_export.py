@@ -1,7 +1,7 @@
 """Loads what `knowmvg vlm export` wrote, the adapter with PEFT and the merged folder with transformers, and compares their logits.
 
     knowmvg vlm export --model vlm --adapter adapter --merged merged
-    python reference/check_vlm_export.py vlm/language.gguf adapter merged
+    python reference/check_vlm_export.py vlm/language.gguf adapter merged    # or the folder vlm/language
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
 
 QUESTION = "Where does a pleural effusion collect?"
 
@@ -19,13 +19,21 @@ def logits(model, ids, count):
         return model(ids).logits[0, :, :count]
 
 
+def loaded(path):
+    if path.is_file():
+        return AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    sees = AutoConfig.from_pretrained(path).model_type == "qwen2_5_vl"
+    family = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    return family.from_pretrained(path, dtype=torch.float32)
+
+
 def main() -> None:
-    gguf, adapter, merged = (Path(argument).resolve() for argument in sys.argv[1:4])
-    base = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    whole = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32)
+    language, adapter, merged = (Path(argument).resolve() for argument in sys.argv[1:4])
+    base, whole = loaded(language), loaded(merged)
     tokenizer = AutoTokenizer.from_pretrained(merged)
-    count = base.config.vocab_size
-    assert tokenizer.convert_tokens_to_ids("[BOX]") == count == whole.config.vocab_size - 1
+    count = tokenizer.convert_tokens_to_ids("[BOX]")
+    assert count in (base.config.get_text_config().vocab_size, len(tokenizer) - 1)
+    assert count < whole.config.get_text_config().vocab_size
     ids = torch.tensor([tokenizer(QUESTION)["input_ids"]])
     unchanged = logits(base, ids, count)
     changed = logits(whole, ids, count)

@@ -9,6 +9,7 @@ use knowmvg_dicom::ContentTime;
 use crate::deidentify::{DeidentifyArgs, ResultDeidentifyArgs};
 use crate::eval::{EvalArgs, SplitArg};
 use crate::model_folder::{DeviceArg, ModelArgs};
+use crate::sampling::SamplingArgs;
 use crate::serve::ServeArgs;
 
 /// What `--version` prints after the name.
@@ -105,6 +106,8 @@ pub struct AskArgs {
     #[arg(long, value_name = "PNG")]
     pub overlay: Option<PathBuf>,
     #[command(flatten)]
+    pub sampling: SamplingArgs,
+    #[command(flatten)]
     pub model: ModelArgs,
 }
 
@@ -121,6 +124,8 @@ pub struct VlmArgs {
 pub enum VlmVerb {
     /// Put the small vision-language model together: SmolLM2-135M-Instruct before the shipped decoder
     Assemble(AssembleArgs),
+    /// Download a language model of the Hugging Face hub into its cache
+    Download(DownloadArgs),
     /// Write what was learnt of a language model for other programs
     Export(ExportArgs),
 }
@@ -140,6 +145,24 @@ pub struct AssembleArgs {
     pub out: PathBuf,
     #[arg(long, value_name = "DIR", help = MODEL_HELP)]
     pub model: Option<PathBuf>,
+}
+
+/// `knowmvg vlm download`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Prints the folder of the model, and how a recipe names it. Only what loads it is downloaded, no pickles; each
+file has the checksum that the hub says, or is refused. What an interrupted download left is gone on with.
+Files of weights may have 4 GiB, others 64 MiB, all together 64 GiB.
+
+The cache is that of huggingface_hub, and so are the variables: HF_HOME or HF_HUB_CACHE, HF_ENDPOINT,
+HF_TOKEN (sent to the hub alone), HF_HUB_OFFLINE.")]
+pub struct DownloadArgs {
+    /// owner/name, or owner/name@revision; of main if no branch, tag or commit is named
+    #[arg(value_name = "MODEL")]
+    pub model: knowmvg_hub::Wanted,
+    /// Copy it into a folder too, without links, e.g. for a machine without a network
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 /// `knowmvg vlm export`
@@ -231,6 +254,8 @@ pub struct GroundArgs {
     pub batch: Option<PathBuf>,
     #[command(flatten)]
     pub deidentify: ResultDeidentifyArgs,
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
     #[command(flatten)]
     pub model: ModelArgs,
 }
@@ -564,6 +589,11 @@ mod tests {
             "ground a.dcm --phrase mass --key key",
             "ground a.dcm --phrase mass --deidentify --key key --explain why",
             "ground --batch in.jsonl --out out.jsonl --deidentify --key key",
+            "ground a.png --report r.txt --temperature 0",
+            "ground a.png --report r.txt --temperature 1 --top-p 1.1",
+            "ask a.png what? --seed 1",
+            "vlm download Qwen2.5-VL-3B-Instruct",
+            "vlm download ../a/b",
             "deidentify a.dcm --out out",
             "deidentify a.dcm --key key",
             "deidentify --out out --key key",

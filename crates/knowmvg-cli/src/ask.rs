@@ -19,7 +19,7 @@ struct Answered {
 pub fn run(args: &AskArgs) -> Result<(), Failure> {
     let bytes = files::image_bytes(&args.image)?;
     let image = files::image_in(&bytes, &args.image)?;
-    let (folder, grounder) = model_folder::load(&args.model)?;
+    let (folder, grounder) = model_folder::load_sampling(&args.model, &args.sampling)?;
     if grounder.reader().is_none() {
         let problem = "expected a model with a language model, found one without";
         let fix = "put one together with `knowmvg vlm assemble`, and name its folder with --model";
@@ -30,7 +30,10 @@ pub fn run(args: &AskArgs) -> Result<(), Failure> {
     let reply = session.answer(&args.question).map_err(|problem| {
         Failure::new(Exit::Work, "the language model cannot read the question").because(std::io::Error::other(problem))
     })?;
-    let answered = Answered { answer: reply.text, grounding: session.grounding(reply.asked) };
+    let mut grounding = session.grounding(reply.asked);
+    reply.warnings.iter().for_each(|warning| output::warn(warning));
+    grounding.warnings.extend(reply.warnings);
+    let answered = Answered { answer: reply.text, grounding };
     if let Some(path) = &args.overlay {
         let undrawn = |e: RenderError| Failure::new(Exit::Work, "cannot draw the boxes").because(e);
         let view = ground::view(&image).map_err(undrawn)?;

@@ -25,7 +25,7 @@ pub fn run(args: &GroundArgs) -> Result<(), Failure> {
     };
     let rows = File::open(input).map_err(|e| Failure::about(Exit::Input, "cannot read the batch", input, e))?;
     let length = rows.metadata().map_or(0, |metadata| metadata.len());
-    let (_, grounder) = model_folder::load(&args.model)?;
+    let (_, grounder) = model_folder::load_sampling(&args.model, &args.sampling)?;
     let results = Results::open(out, &grounder)?;
     let folder = input.parent().unwrap_or(Path::new("."));
     let bar = progress::of_bytes("grounding", length);

@@ -27,7 +27,7 @@ pub fn run(args: &GroundArgs) -> Result<(), Failure> {
     let deidentified = deidentified.map(|deidentifier| deidentify::file(deidentifier, &bytes, path)).transpose()?;
     let dicom_out = DicomOut::wanted(args, &bytes, deidentified.as_ref(), path)?;
     drop((bytes, deidentified));
-    let (_, grounder) = model_folder::load(&args.model)?;
+    let (_, grounder) = model_folder::load_sampling(&args.model, &args.sampling)?;
     let session =
         grounder.session(&image).map_err(|e| Failure::about(Exit::Work, "cannot encode the image", path, e))?;
     let Asking { asked, warnings } = session.asked(report.as_deref(), &args.phrases);

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use knowmvg::compute::{self, Device};
 use knowmvg::grounder::Grounder;
+use knowmvg_vlm::Sampling;
 
 use crate::args::MODEL_HELP;
 use crate::failure::{Exit, Failure};
+use crate::sampling::SamplingArgs;
 
 /// The file that makes a folder a model folder.
 pub use knowmvg::model::files::CONFIG as MARKER;
@@ -46,6 +48,20 @@ impl DeviceArg {
 /// Finds and loads the model.
 pub fn load(args: &ModelArgs) -> Result<(PathBuf, Grounder), Failure> {
     load_from(args.folder.as_deref(), &args.device)
+}
+
+/// Finds and loads the model, whose language model chooses its words as it is told.
+pub fn load_sampling(args: &ModelArgs, sampling: &SamplingArgs) -> Result<(PathBuf, Grounder), Failure> {
+    let device = args.device.find()?;
+    let folder = locate(args.folder.as_deref())?;
+    let sampling = sampling.sampling();
+    let loaded = knowmvg_vlm::grounding::load_sampling(&folder, &device, &sampling);
+    let grounder = loaded.map_err(|e| broken(&folder, e))?;
+    if sampling != Sampling::Greedy && grounder.reader().is_none() {
+        let problem = "expected a model with a language model for --temperature, found one without".to_owned();
+        return Err(Failure::about(Exit::Usage, "cannot draw words", &folder, problem).fix("leave --temperature out"));
+    }
+    Ok((folder, grounder))
 }
 
 /// Finds and loads the model, from a folder that is named in another way.

@@ -10,7 +10,7 @@ use knowmvg_vlm::wheel;
 
 use crate::args::{AssembleArgs, ExportArgs, VlmArgs, VlmVerb};
 use crate::failure::{Exit, Failure};
-use crate::{model_folder, output, progress};
+use crate::{hub, model_folder, output, progress};
 
 /// Where the parts of the small model that are learnt lie below a model folder.
 const SMALL: &str = "vlm";
@@ -18,6 +18,7 @@ const SMALL: &str = "vlm";
 pub fn run(args: &VlmArgs) -> Result<(), Failure> {
     match &args.verb {
         VlmVerb::Assemble(args) => assemble(args),
+        VlmVerb::Download(args) => hub::run(args),
         VlmVerb::Export(args) => export(args),
     }
 }

@@ -16,9 +16,9 @@ use knowmvg::model::weights::WeightFile;
 use knowmvg::prior::frame::model_from_typical;
 use knowmvg::reader::Seen;
 use knowmvg::report::{self, Phrase};
-use knowmvg_vlm::VisionLanguageModel;
 use knowmvg_vlm::grounding::{GroundingAdapter, GroundingConfig, Knowledge, Slot, Speaker, Words, file};
 use knowmvg_vlm::text::{Cache, LoraConfig, Target};
+use knowmvg_vlm::{Sampling, VisionLanguageModel};
 
 const MODELS: [&str; 2] = ["llama", "qwen2_5_vl"];
 /// The same numbers, added in another order.
@@ -177,11 +177,33 @@ fn an_answer_ends_and_names_phrases_whose_embeddings_the_decoder_can_read() {
         let width = bench.grounder.config().width;
         let answered = bench.seen(|seen| {
             let look = bench.speaker.look(&bench.adapter, &[&bench.features], 768).unwrap();
-            bench.speaker.answer(&bench.adapter, seen, &look, Words::Report("Small left effusion.")).unwrap()
+            bench
+                .speaker
+                .answer(&bench.adapter, seen, &look, Words::Report("Small left effusion."), &Sampling::Greedy)
+                .unwrap()
         });
         assert!(answered.named.len() <= 64);
         assert!(answered.named.iter().all(|n| n.embed.len() == width && n.embed.iter().all(|v| v.is_finite())));
     }
+}
+
+#[test]
+fn an_answer_that_is_drawn_is_repeated_by_its_seed_alone() {
+    let bench = Bench::new("qwen2_5_vl", true);
+    let drawn = |seed| {
+        let sampling = Sampling::Random { temperature: 1.5, top_k: None, top_p: 0.95, seed };
+        bench.seen(|seen| {
+            let look = bench.speaker.look(&bench.adapter, &[&bench.features], 768).unwrap();
+            bench.speaker.answer(&bench.adapter, seen, &look, Words::Question("Where?"), &sampling).unwrap()
+        })
+    };
+    let words = |seed| {
+        let answered = drawn(seed);
+        (answered.named.into_iter().map(|named| (named.text, named.embed)).collect::<Vec<_>>(), answered.rest)
+    };
+    let once = words(3);
+    assert_eq!(once, words(3));
+    assert_ne!(once, words(4));
 }
 
 #[test]
@@ -190,7 +212,7 @@ fn too_many_words_are_told_and_not_cut() {
     let report = "effusion ".repeat(4000);
     let error = bench.seen(|seen| {
         let look = bench.speaker.look(&bench.adapter, &[&bench.features], 768).unwrap();
-        bench.speaker.answer(&bench.adapter, seen, &look, Words::Report(&report)).err().unwrap()
+        bench.speaker.answer(&bench.adapter, seen, &look, Words::Report(&report), &Sampling::Greedy).err().unwrap()
     });
     let error = error.to_string();
     assert!(error.contains("4096") && !error.contains("effusion"), "{error}");

@@ -24,6 +24,8 @@ pub struct Answered {
     pub text: String,
     /// To be grounded.
     pub asked: Vec<Asked>,
+    /// Without words of the question.
+    pub warnings: Vec<String>,
 }
 
 impl Session<'_> {
@@ -35,7 +37,7 @@ impl Session<'_> {
         let reader = self.reader().ok_or("the model has no language model")?;
         let reply = self.seen(|seen| reader.question(seen, question))?;
         let asked = reply.phrases.into_iter().map(|read| Asked::typed(read.phrase, Some(read.embed))).collect();
-        Ok(Answered { text: reply.text, asked })
+        Ok(Answered { text: reply.text, asked, warnings: reply.warnings })
     }
 
     /// Reads a report and typed phrases: with the model's reader if it has one, else by rules.

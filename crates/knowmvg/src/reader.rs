@@ -44,6 +44,8 @@ pub struct Reply {
     pub text: String,
     /// What the answer points at.
     pub phrases: Vec<ReadPhrase>,
+    /// What should be known of how it came about.
+    pub warnings: Vec<String>,
 }
 
 /// Finds the phrases of a report and reads them for the decoder.

@@ -13,6 +13,7 @@ use knowmvg_vlm::train::VlmTrainConfig;
 use toml::{Table, Value};
 
 use crate::failure::{Exit, Failure};
+use crate::hub;
 
 /// Most recipes that stand on each other; more are a circle.
 const MAX_BASES: usize = 8;
@@ -120,9 +121,10 @@ fn of_language_model(table: Table, path: &Path) -> Result<VlmTrainConfig, Failur
     let mut config: VlmTrainConfig =
         table.try_into().map_err(|e| unreadable(path, e).fix("runs/vlm has recipes to compare with"))?;
     let base = path.parent().unwrap_or(Path::new("."));
-    for target in [&mut config.corpus, &mut config.model, &mut config.language, &mut config.output] {
+    for target in [&mut config.corpus, &mut config.model, &mut config.output] {
         *target = base.join(&*target);
     }
+    config.language = hub::language(base, &config.language)?;
     config.cache = config.cache.take().map(|cache| base.join(cache));
     config.init = config.init.take().map(|init| base.join(init));
     Ok(config)

@@ -11,6 +11,7 @@ mod eval_mrg;
 mod eval_tasks;
 mod ground;
 mod help;
+mod hub;
 mod listen;
 mod ran;
 mod serve;

@@ -34,10 +34,22 @@ pub fn knowmvg<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> 
     knowmvg_reading(args, b"")
 }
 
+/// Runs the binary with these variables set.
+pub fn knowmvg_with<A: AsRef<std::ffi::OsStr>>(variables: &[(&str, &str)], args: impl IntoIterator<Item = A>) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_knowmvg"));
+    command.args(args).envs(variables.iter().copied());
+    ran(command, b"")
+}
+
 /// Runs the binary with these bytes on standard input.
 pub fn knowmvg_reading<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>, input: &[u8]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_knowmvg"));
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(args);
+    ran(command, input)
+}
+
+fn ran(mut command: Command, input: &[u8]) -> Ran {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary was built");
     // A program that does not read its input may end before it is written.
     let _ = child.stdin.take().expect("a pipe").write_all(input);

@@ -9,7 +9,11 @@ use crate::corpus::recipe;
 use crate::ran::{Folder, knowmvg, repository_arg};
 
 fn recipe_of(language: &str) -> String {
-    let language = repository_arg(&format!("golden/vlm/{language}"));
+    recipe_with(&repository_arg(&format!("golden/vlm/{language}")))
+}
+
+/// The recipe of a tiny run, with a language model by its path or its name in the hub.
+pub fn recipe_with(language: &str) -> String {
     format!(
         "seed = 1\ncorpus = \"corpus\"\nmodel = \"run/model\"\nlanguage = {language:?}\noutput = \"vlm\"\n\
          [reader]\nmodel_type = \"knowmvg-vlm\"\nimage_tokens_side = 2\nknowledge_tokens = true\n\
@@ -76,6 +80,7 @@ fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
     let answered = knowmvg(["ask", &image, "Is there an effusion?", "--model", &model, "--json"]).ended_with(0).json();
     assert!(answered["answer"].is_string() && answered["grounding"]["findings"].is_array());
 
+    words_that_are_drawn_say_how(&folder);
     statements_teach(&folder);
     it_learns_on(&folder, losses[0]);
     it_learns_alike_on_threads_and_in_rounds(&folder);
@@ -116,6 +121,24 @@ fn changes_are_exported_for_peft_and_in_the_weights_and_another_language_model_i
     fs::write(Path::new(&model).join("language.gguf"), other).unwrap();
     let ran = knowmvg(["info", "--model", &model]).ended_with(4);
     assert!(ran.stderr.contains("was learnt beside"), "{ran:?}");
+}
+
+fn words_that_are_drawn_say_how(folder: &Folder) {
+    let image = first_image(folder);
+    let report = folder.write("report.txt", "Small left effusion.");
+    let drawn = |model: &str| {
+        let args = ["ground", &image, "--report", &report, "--model", &folder.at(model), "--json"];
+        knowmvg(args.iter().chain(&["--temperature", "1.5", "--top-p", "0.9", "--seed", "3"]))
+    };
+    let once = drawn("vlm/model").ended_with(0).json();
+    assert!(once["warnings"].to_string().contains("temperature 1.5, top-p 0.9, seed 3"), "{once}");
+    assert_eq!(once["findings"], drawn("vlm/model").ended_with(0).json()["findings"]);
+    let model = folder.at("vlm/model");
+    let args = ["ask", &image, "Where?", "--model", &model, "--temperature", "1", "--json"];
+    let asked = knowmvg(args).ended_with(0).json();
+    assert!(asked["grounding"]["warnings"].to_string().contains("temperature 1, top-p 1, seed 0"), "{asked}");
+    // Rules draw nothing.
+    assert!(drawn("run/model").ended_with(2).stderr.contains("--temperature"));
 }
 
 /// A made-up file in the format of MS-CXR, converted, learnt from and scored.

@@ -43,14 +43,21 @@ pub struct Answered {
 }
 
 impl Speaker {
-    /// Answers greedily.
+    /// Answers. The same sampling gives the same answer.
     ///
     /// # Errors
-    /// When the words are too many.
-    pub fn answer(&self, adapter: &GroundingAdapter, seen: &Seen, look: &Look, words: Words) -> Result<Answered> {
+    /// When the words are too many, or the sampling makes no sense.
+    pub fn answer(
+        &self,
+        adapter: &GroundingAdapter,
+        seen: &Seen,
+        look: &Look,
+        words: Words,
+        sampling: &Sampling,
+    ) -> Result<Answered> {
         let prompt = self.prompt(words, look)?;
         fits(&prompt)?;
-        let mut sampler = Sampler::new(&Sampling::Greedy).map_err(Error::Input)?;
+        let mut sampler = Sampler::new(sampling).map_err(Error::Input)?;
         let mut cache = Cache::default();
         let batch = self.batch(adapter, &[prompt], look, Knowledge::none())?;
         let mut hidden = last(self.hidden_states(adapter, batch, &mut cache)?);

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use knowmvg::grounder::{Grounder, GrounderError};
 use knowmvg::model::config::ModelConfig;
-use knowmvg::model::files;
 use knowmvg::model::params;
 use knowmvg::model::weights::{WeightFile, hex};
 use sha2::{Digest, Sha256};
@@ -16,6 +15,7 @@ use super::config::GroundingConfig;
 use super::file::{self, CONFIG, LANGUAGE, WEIGHTS};
 use super::reader::LanguageReader;
 use super::speaker::Speaker;
+use crate::generate::{Sampler, Sampling};
 use crate::model::LoadOptions;
 use crate::{Error, Result, VisionLanguageModel};
 
@@ -28,12 +28,20 @@ const LANGUAGES: [&str; 2] = ["language.gguf", "language"];
 /// # Errors
 /// When a file is missing, malformed or does not fit the others.
 pub fn load(folder: &Path, device: &Device) -> Result<Grounder, LoadError> {
+    load_sampling(folder, device, &Sampling::Greedy)
+}
+
+/// As [`load`], with a language model that chooses its words as it is told; every answer begins at the seed.
+///
+/// # Errors
+/// As [`load`], or when the sampling makes no sense.
+pub fn load_sampling(folder: &Path, device: &Device, sampling: &Sampling) -> Result<Grounder, LoadError> {
     let grounder = Grounder::load_on(folder, device)?;
     if !folder.join(CONFIG).is_file() {
         return Ok(grounder);
     }
     let language = language_of(folder)?;
-    Ok(load_with(grounder, folder, &language)?)
+    Ok(load_with(grounder, folder, &language, sampling)?)
 }
 
 /// Why a model folder cannot be loaded.
@@ -62,8 +70,10 @@ pub fn language_of(folder: &Path) -> Result<PathBuf> {
 /// Puts a language model, with what was learnt beside it in `folder`, before a decoder.
 ///
 /// # Errors
-/// When a file is missing, malformed or was learnt beside another language model.
-pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<Grounder> {
+/// When a file is missing, malformed or was learnt beside another language model, or the sampling makes no sense.
+pub fn load_with(grounder: Grounder, folder: &Path, language: &Path, sampling: &Sampling) -> Result<Grounder> {
+    // What makes no sense is told before gigabytes are read.
+    Sampler::new(sampling).map_err(Error::Input)?;
     let config = read_config(&folder.join(CONFIG))?;
     let grid = grounder.config().image_side / grounder.tower().config().patch_size;
     config.check(grid).map_err(|what| Error::Config { what, path: folder.join(CONFIG) })?;
@@ -76,25 +86,11 @@ pub fn load_with(grounder: Grounder, folder: &Path, language: &Path) -> Result<G
     };
     let adapter = weights.adapter(&config, &model, grounder.config(), device)?;
     let sha256 = hex(&Sha256::digest(format!("{} {}", weights.language, weights.file.sha256())));
-    let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256);
+    let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256).choosing(sampling.clone());
     Ok(grounder.with_reader(Box::new(reader)))
 }
 
-/// What was learnt beside a language model, without the decoder.
-///
-/// # Errors
-/// As [`load_with`].
-pub fn read_learnt(folder: &Path, language: &Path) -> Result<GroundingAdapter> {
-    let config = read_config(&folder.join(CONFIG))?;
-    let path = folder.join(files::CONFIG);
-    let bytes = fs::read(&path).map_err(|source| Error::Io { source, path: path.clone() })?;
-    let decoder: ModelConfig =
-        serde_json::from_slice(&bytes).map_err(|e| Error::Config { what: e.to_string(), path })?;
-    let model = VisionLanguageModel::load_with(language, &LoadOptions::default())?;
-    Learnt::open(folder, language)?.adapter(&config, &model, &decoder, &Device::flex())
-}
-
-/// The same beside a language model and a decoder that are there already; `folder` needs no decoder of its own.
+/// What was learnt beside a language model and a decoder that are there already; `folder` needs no decoder of its own.
 ///
 /// # Errors
 /// As [`load_with`], and when the sizes or switches in `folder` are not `config`.
@@ -115,15 +111,15 @@ pub fn read_learnt_for(
 }
 
 /// The open file of what was learnt.
-struct Learnt {
-    file: WeightFile,
+pub(super) struct Learnt {
+    pub(super) file: WeightFile,
     path: PathBuf,
     /// What names the language model that it was learnt beside.
     language: String,
 }
 
 impl Learnt {
-    fn open(folder: &Path, language: &Path) -> Result<Self> {
+    pub(super) fn open(folder: &Path, language: &Path) -> Result<Self> {
         let path = folder.join(WEIGHTS);
         let file = WeightFile::open(&path).map_err(|source| Error::Weights { source, path: path.clone() })?;
         let found = fingerprint(language)?;
@@ -173,7 +169,8 @@ pub fn fingerprint(language: &Path) -> Result<String> {
         let entry = entry.map_err(io)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".safetensors") {
-            weights.push(format!("{name} {}", entry.metadata().map_err(io)?.len()));
+            // A cache of the hub holds links, which have sizes of their own.
+            weights.push(format!("{name} {}", fs::metadata(entry.path()).map_err(io)?.len()));
         }
     }
     weights.sort();

@@ -10,6 +10,7 @@ use super::config::MODEL_TYPE;
 use super::prompt::Words;
 use super::speaker::{Look, Speaker};
 use crate::Result;
+use crate::generate::Sampling;
 
 /// Phrases that are read together.
 const ROWS: usize = 8;
@@ -19,12 +20,18 @@ pub struct LanguageReader {
     speaker: Speaker,
     adapter: GroundingAdapter,
     sha256: String,
+    sampling: Sampling,
 }
 
 impl LanguageReader {
     /// A language model with what it has learnt; `sha256` names both.
     pub fn new(speaker: Speaker, adapter: GroundingAdapter, sha256: String) -> Self {
-        Self { speaker, adapter, sha256 }
+        Self { speaker, adapter, sha256, sampling: Sampling::Greedy }
+    }
+
+    /// The same reader that chooses its words in another way.
+    pub fn choosing(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
     }
 
     fn look(&self, seen: &Seen) -> Result<Look> {
@@ -43,9 +50,10 @@ impl PhraseReader for LanguageReader {
 
     fn report(&self, seen: &Seen, report: &str) -> Result<Reading, String> {
         let look = self.look(seen).map_err(|e| e.to_string())?;
-        let answered = self.speaker.answer(&self.adapter, seen, &look, Words::Report(report));
+        let answered = self.speaker.answer(&self.adapter, seen, &look, Words::Report(report), &self.sampling);
         let answered = answered.map_err(|e| e.to_string())?;
         let mut reading = in_report(answered.named, report);
+        reading.warnings.extend(drawn(&self.sampling));
         if !answered.has_ended {
             reading.warnings.push("the language model did not end its answer; phrases may be missing".into());
         }
@@ -64,10 +72,16 @@ impl PhraseReader for LanguageReader {
 
     fn question(&self, seen: &Seen, question: &str) -> Result<Reply, String> {
         let look = self.look(seen).map_err(|e| e.to_string())?;
-        let answered = self.speaker.answer(&self.adapter, seen, &look, Words::Question(question));
+        let answered = self.speaker.answer(&self.adapter, seen, &look, Words::Question(question), &self.sampling);
         let answered = answered.map_err(|e| e.to_string())?;
-        Ok(reply(answered.named, answered.rest))
+        Ok(Reply { warnings: drawn(&self.sampling).into_iter().collect(), ..reply(answered.named, answered.rest) })
     }
+}
+
+/// How words were drawn by chance, so that a result says how to get it again.
+fn drawn(sampling: &Sampling) -> Option<String> {
+    let Sampling::Random { temperature, top_p, seed, .. } = sampling else { return None };
+    Some(format!("the language model drew its words by chance: temperature {temperature}, top-p {top_p}, seed {seed}"))
 }
 
 /// Phrases where they stand in the report; what does not stand there is left out, and told.

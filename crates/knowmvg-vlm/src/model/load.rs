@@ -17,9 +17,10 @@ use crate::weights::{Shards, WeightReader, Weights};
 use crate::{Error, Result};
 
 /// Names as published checkpoints have them.
-const NAMES: (TextNames, &str) = (TextNames { body: "model.", head: "lm_head" }, "visual.");
+pub(crate) const PUBLISHED_NAMES: (TextNames, &str) = (TextNames { body: "model.", head: "lm_head" }, "visual.");
 /// Names as some programs save them, after the modules of newer versions of transformers.
-const NEWER_NAMES: (TextNames, &str) = (TextNames { body: "model.language_model.", head: "lm_head" }, "model.visual.");
+pub(crate) const NEWER_NAMES: (TextNames, &str) =
+    (TextNames { body: "model.language_model.", head: "lm_head" }, "model.visual.");
 
 /// How a model is loaded for inference.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,8 +115,7 @@ fn build(
     config: &ModelConfig,
     weights: Weights,
 ) -> Result<(LanguageModel, Option<VisionTower>), WeightError> {
-    let is_newer = reader.holds("model.language_model.embed_tokens.weight");
-    let (names, seeing) = if is_newer { NEWER_NAMES } else { NAMES };
+    let (names, seeing) = names(|name| reader.holds(name));
     reader.keep(weights);
     let language = LanguageModel::load(&mut reader, names, &config.text);
     // A picture is a thousand rows and more, which floats multiply well, and its tower is the smaller part.
@@ -123,6 +123,28 @@ fn build(
     let tower = config.vision.as_ref().map(|vision| VisionTower::load(&mut reader, seeing, vision));
     reader.finish()?;
     Ok((language, tower))
+}
+
+fn names(holds: impl FnOnce(&str) -> bool) -> (TextNames, &'static str) {
+    if holds("model.language_model.embed_tokens.weight") { NEWER_NAMES } else { PUBLISHED_NAMES }
+}
+
+/// What the tensors of a language model are called in weights that hold some names.
+pub(crate) fn text_names(holds: impl FnOnce(&str) -> bool) -> TextNames {
+    names(holds).0
+}
+
+/// Whether the language model at a path has a vision tower.
+///
+/// # Errors
+/// When its configuration cannot be read.
+pub(crate) fn sees(path: &Path) -> Result<bool> {
+    if !path.is_dir() {
+        return Ok(false);
+    }
+    let path = path.join("config.json");
+    let config = ModelConfig::from_json(&read(&path)?).map_err(|what| Error::Config { what, path })?;
+    Ok(config.vision.is_some())
 }
 
 /// From `preprocessor_config.json`, or from the `processor_config.json` of newer versions of transformers.

@@ -5,6 +5,7 @@ mod load;
 mod prompt;
 
 pub use load::LoadOptions;
+pub(crate) use load::{NEWER_NAMES, PUBLISHED_NAMES, sees, text_names};
 
 use burn::module::Module;
 use burn::tensor::Device;

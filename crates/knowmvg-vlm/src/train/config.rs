@@ -22,7 +22,7 @@ pub struct VlmTrainConfig {
     pub corpus: PathBuf,
     /// Model folder with the image encoder and the decoder to start from.
     pub model: PathBuf,
-    /// The language model: a folder of Hugging Face, or a GGUF file.
+    /// The language model: a folder of Hugging Face, or a GGUF file. In a recipe's file also `owner/name@commit` of a hub's cache.
     pub language: PathBuf,
     /// Folder with a `knowmvg-vlm.safetensors` to learn on from, of the same language model and the same `reader`; from the seed
     /// if absent.

@@ -98,6 +98,8 @@ fn link_language(language: &Path, folder: &Path) -> Result<(), TrainError> {
 
 fn link(from: &Path, to: &Path) -> Result<(), TrainError> {
     let _ = fs::remove_file(to);
-    let linked = fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(|_| ()));
+    // The file itself: a link of a cache of the hub leads nowhere from another folder.
+    let linked = fs::canonicalize(from).and_then(|from| fs::hard_link(from, to));
+    let linked = linked.or_else(|_| fs::copy(from, to).map(|_| ()));
     linked.map_err(|source| TrainError::Io { source, path: to.to_owned() })
 }

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::example::{Example, Named, Subject};
 use super::made_up::MadeUp;
 use crate::Result;
+use crate::generate::Sampling;
 use crate::grounding::align::align;
 use crate::grounding::answer::phrase_input;
 use crate::grounding::reader::reply;
@@ -63,7 +64,8 @@ impl Validator<'_> {
         let seen = Seen { features, model_from_thorax: &thorax, decoder: self.decoder };
         let look = self.speaker.look(self.adapter, &[features], self.decoder.config.token_width)?;
         self.ask(&subject, &seen, &look, &mut rng, tally)?;
-        let answered = self.speaker.answer(self.adapter, &seen, &look, Words::Report(&example.words))?;
+        let answered =
+            self.speaker.answer(self.adapter, &seen, &look, Words::Report(&example.words), &Sampling::Greedy)?;
         let spans =
             |texts: Vec<&str>| -> Vec<_> { texts.iter().filter_map(|text| align(text, &example.words, 0)).collect() };
         let wanted = spans(example.named.iter().map(|named| named.text.as_str()).collect());
@@ -94,7 +96,7 @@ impl Validator<'_> {
             return Ok(());
         }
         for example in asked {
-            let answered = self.speaker.answer(self.adapter, seen, look, example.asked())?;
+            let answered = self.speaker.answer(self.adapter, seen, look, example.asked(), &Sampling::Greedy)?;
             let text = reply(answered.named, answered.rest).text;
             tally.asked += 1;
             tally.right += usize::from(example.lead.is_some_and(|lead| lead == text));

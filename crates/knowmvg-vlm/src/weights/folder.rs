@@ -8,15 +8,16 @@ use super::TensorSource;
 use crate::{Error, Result};
 
 /// The one file of small models.
-const SINGLE: &str = "model.safetensors";
+pub(crate) const SINGLE: &str = "model.safetensors";
 /// The list of files of large ones.
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// Most files that one model may be spread over.
 const MAX_SHARDS: usize = 1024;
 
 /// The mapped weight files of a Hugging Face folder: `model.safetensors`, or those of `model.safetensors.index.json`.
 pub struct Shards {
-    files: Vec<WeightFile>,
+    /// With their names, in order.
+    files: Vec<(String, WeightFile)>,
     /// Which file holds which tensor, where an index says so.
     index: Option<BTreeMap<String, usize>>,
 }
@@ -34,7 +35,7 @@ impl Shards {
     pub fn open(folder: &Path) -> Result<Self> {
         let single = folder.join(SINGLE);
         if single.is_file() {
-            return Ok(Self { files: vec![open_file(&single)?], index: None });
+            return Ok(Self { files: vec![(SINGLE.to_owned(), open_file(&single)?)], index: None });
         }
         let path = folder.join(INDEX);
         let json = std::fs::read(&path).map_err(|source| Error::Io { source, path: path.clone() })?;
@@ -49,10 +50,21 @@ impl Shards {
         if let Some(outside) = names.iter().find(|name| !inside(name)) {
             return Err(wrong(format!("expected files beside the index, found {outside}")));
         }
-        let files = names.iter().map(|name| open_file(&folder.join(name))).collect::<Result<_>>()?;
+        let opened = names.iter().map(|name| Ok((name.to_string(), open_file(&folder.join(name))?)));
+        let files = opened.collect::<Result<_>>()?;
         let place = |name: &String| names.binary_search(&name).unwrap_or_default();
         let index = index.weight_map.iter().map(|(tensor, file)| (tensor.clone(), place(file))).collect();
         Ok(Self { files, index: Some(index) })
+    }
+
+    /// The files, by their names.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &WeightFile)> {
+        self.files.iter().map(|(name, file)| (name.as_str(), file))
+    }
+
+    /// Whether one of the files holds a tensor.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.files.iter().any(|(_, file)| file.tensors().is_ok_and(|tensors| tensors.tensor(name).is_ok()))
     }
 
     /// A strict reader over all files.
@@ -60,7 +72,7 @@ impl Shards {
     /// # Errors
     /// When a file changed under us and no longer parses.
     pub fn source(&self) -> Result<impl TensorSource + '_, WeightError> {
-        let loaders = self.files.iter().map(WeightFile::loader).collect::<Result<_, _>>()?;
+        let loaders = self.files.iter().map(|(_, file)| file.loader()).collect::<Result<_, _>>()?;
         Ok(ShardSource { loaders, index: self.index.as_ref() })
     }
 }

@@ -7,4 +7,5 @@ mod folder;
 mod reader;
 
 pub use folder::Shards;
+pub(crate) use folder::{INDEX, SINGLE};
 pub use reader::{Bias, TensorSource, WeightReader, Weights};

@@ -6,12 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
-use half::f16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::trace;
-use super::weights::{Loader, WeightError};
+use super::weights::{Loader, WeightError, encode};
 
 /// Burn's random generator belongs to the process: models that are built on two threads at once would take each other's
 /// draws, and a seeded run would not repeat.
@@ -113,13 +112,8 @@ pub fn save(
     stored: Stored,
     metadata: BTreeMap<String, String>,
 ) -> Result<(), WeightError> {
-    let bytes = |p: &NamedParam| -> Vec<u8> {
-        match stored {
-            Stored::F32 => p.values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Stored::F16 => p.values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
-        }
-    };
     let dtype = if stored == Stored::F32 { Dtype::F32 } else { Dtype::F16 };
+    let bytes = |p: &NamedParam| encode(dtype, &p.values).expect("a type that is read");
     let data: Vec<_> = params.iter().map(|p| (p.name.clone(), p.shape.clone(), bytes(p))).collect();
     let format = |e: safetensors::SafeTensorError| WeightError::Format(e.to_string());
     let mut views = Vec::with_capacity(data.len());

@@ -99,6 +99,14 @@ impl WeightFile {
         header.and_then(|(_, m)| m.metadata().clone()).map(|m| m.into_iter().collect()).unwrap_or_default()
     }
 
+    /// The tensors as they are stored.
+    ///
+    /// # Errors
+    /// When the file changed under us and no longer parses.
+    pub fn tensors(&self) -> Result<SafeTensors<'_>, WeightError> {
+        parse(&self.map)
+    }
+
     /// A strict reader of all tensors.
     ///
     /// # Errors
@@ -163,12 +171,23 @@ impl Loader<'_> {
     }
 }
 
-fn decode(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
+/// Stored numbers as f32; `None` if they are of a type that is not read.
+pub fn decode(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
     let pairs = || data.chunks_exact(2).map(|b| [b[0], b[1]]);
     match dtype {
         Dtype::F32 => Some(data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
         Dtype::F16 => Some(pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect()),
         Dtype::BF16 => Some(pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect()),
+        _ => None,
+    }
+}
+
+/// Numbers as they are stored, rounded to the nearest; `None` if that is not a type that is read.
+pub fn encode(dtype: Dtype, values: &[f32]) -> Option<Vec<u8>> {
+    match dtype {
+        Dtype::F32 => Some(values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        Dtype::F16 => Some(values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect()),
+        Dtype::BF16 => Some(values.iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes()).collect()),
         _ => None,
     }
 }

@@ -1,0 +1,61 @@
+//! Language models of the Hugging Face hub: `knowmvg vlm download` asks for them, a recipe finds them in the cache.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use knowmvg_hub::{HubError, Pinned, Progress, Settings, download};
+
+use crate::args::DownloadArgs;
+use crate::failure::{Exit, Failure};
+use crate::{output, progress};
+
+/// Downloads a model and prints its folder.
+pub fn run(args: &DownloadArgs) -> Result<(), Failure> {
+    let settings = settings()?;
+    let bar = progress::of_bytes("connecting", 0);
+    let downloaded = download(&settings, &args.model, &mut |Progress { file, done, all }| {
+        bar.set_message(file.to_owned());
+        bar.set_length(all);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let snapshot = downloaded.map_err(|e| failure(&args.model.to_string(), e))?;
+    eprintln!("in a recipe: language = \"{}\"", snapshot.pinned);
+    let folder = match &args.output {
+        None => &snapshot.folder,
+        Some(folder) => {
+            snapshot.copy_to(folder).map_err(|e| failure(&args.model.to_string(), e))?;
+            folder
+        }
+    };
+    output::print(&format!("{}\n", folder.display()))
+}
+
+/// The language model that a recipe in `base` names: a file or a folder, or a model of the hub with its commit, out of the cache.
+/// Nobody is asked for it: training calls no other machine.
+pub fn language(base: &Path, named: &Path) -> Result<PathBuf, Failure> {
+    let path = base.join(named);
+    let text = named.to_str().unwrap_or_default();
+    // What looks like a path is one, whether it is there or not.
+    if path.exists() || !text.contains('@') {
+        return Ok(path);
+    }
+    let fix = "download it with `knowmvg vlm download`, and name it as that says: owner/name@commit";
+    let unusable = |e: HubError| failure(text, e).fix(fix);
+    let pinned: Pinned = text.parse().map_err(unusable)?;
+    let cache = settings()?.cache;
+    cache.find(&pinned).ok_or_else(|| {
+        let problem = format!("expected {pinned} in the cache {}, found nothing", cache.folder().display());
+        Failure::new(Exit::Input, problem).fix(format!("download it first: knowmvg vlm download {pinned}"))
+    })
+}
+
+fn settings() -> Result<Settings, Failure> {
+    Settings::from_variables(|name| env::var_os(name))
+        .map_err(|e| Failure::new(Exit::Usage, "cannot use the hub").because(e))
+}
+
+fn failure(model: &str, error: HubError) -> Failure {
+    let exit = if matches!(error, HubError::Input(_)) { Exit::Input } else { Exit::Work };
+    Failure::new(exit, format!("cannot get the model {model}")).because(error)
+}
