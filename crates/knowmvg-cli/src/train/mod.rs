@@ -24,7 +24,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
     let mut config = recipe::from_table(table, &args.config)?;
     config.seed = args.seed.unwrap_or(config.seed);
-    let device = args.device.find()?;
+    let device = args.devices.find_one()?;
     files::create_folder(&config.output)?;
     let tower = config.tower.clone();
     let mut journal = Journal::open(&config.output)?;
@@ -38,10 +38,11 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
 /// Runs the recipe of a language model.
 fn run_language_model(args: &TrainArgs, mut config: VlmTrainConfig) -> Result<(), Failure> {
     config.seed = args.seed.unwrap_or(config.seed);
-    let device = args.device.find()?;
+    let devices = args.devices.find()?;
     files::create_folder(&config.output)?;
     let mut journal = Journal::open(&config.output)?;
-    let finished = knowmvg_vlm::train::Run::prepare(config, &device).and_then(|run| run.run(args.resume, &mut journal));
+    let finished =
+        knowmvg_vlm::train::Run::prepare(config, &devices).and_then(|run| run.run(args.resume, &mut journal));
     journal.bar.finish_and_clear();
     let folder = finished.map_err(|e| failure(args, e))?;
     finish(&journal, &folder)

@@ -153,22 +153,27 @@ fn it_learns_on(folder: &Folder, first: f64) {
     assert!(ran.stderr.contains("`reader`"), "{ran:?}");
 }
 
-/// Where and in how many rounds the parts of a batch are learnt from changes nothing; nor does forgetting on the way.
+/// On which devices and in how many rounds the parts of a batch are learnt from changes nothing; nor does forgetting on the way.
 fn it_learns_alike_on_threads_and_in_rounds(folder: &Folder) {
-    let learnt = |name: &str, data: &str, top: &str| {
+    let learnt = |name: &str, data: &str, top: &str, devices: &str| {
         let recipe = recipe_of("llama.gguf").replace("output = \"vlm\"", &format!("output = {name:?}\n{top}"));
         let recipe = recipe.replace("epochs = 3", "epochs = 1").replace("[data]\n", &format!("[data]\n{data}\n"));
-        knowmvg(["train", &folder.write(&format!("{name}.toml"), recipe)]).ended_with(0);
+        let recipe = folder.write(&format!("{name}.toml"), recipe);
+        knowmvg(["train", &recipe, "--device", devices]).ended_with(0);
         let file = fs::read(folder.at(&format!("{name}/model/knowmvg-vlm.safetensors"))).unwrap();
         // The header names the recipe; the numbers come after it.
         let header = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
         (losses_of(folder, name)[0], file[header..].to_vec())
     };
-    let (loss, side_by_side) = learnt("threads", "micro_batch = 1\nshards = 2", "");
-    let (_, in_rounds) = learnt("rounds", "micro_batch = 1\nshards = 1", "");
+    let (loss, side_by_side) = learnt("threads", "micro_batch = 1\nshards = 2", "", "cpu");
+    let (_, in_rounds) = learnt("rounds", "micro_batch = 1\nshards = 1", "", "cpu");
     assert!(side_by_side == in_rounds);
-    let (again, _) = learnt("forgetful", "micro_batch = 1\nshards = 2", "gradient_checkpointing = true");
+    let (_, on_devices) = learnt("devices", "micro_batch = 1\nshards = 1", "", "cpu,cpu");
+    assert!(side_by_side == on_devices);
+    let (again, _) = learnt("forgetful", "micro_batch = 1\nshards = 2", "gradient_checkpointing = true", "cpu");
     assert!((again - loss).abs() < 1e-4 * loss, "{again} {loss}");
+    let ran = knowmvg(["train", &folder.at("decoder.toml"), "--device", "cpu,cpu"]).ended_with(2);
+    assert!(ran.stderr.contains("expected one device, found 2"), "{ran:?}");
 }
 
 fn first_image(folder: &Folder) -> String {
