@@ -76,6 +76,13 @@ fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
     let answered = knowmvg(["ask", &image, "Is there an effusion?", "--model", &model, "--json"]).ended_with(0).json();
     assert!(answered["answer"].is_string() && answered["grounding"]["findings"].is_array());
 
+    let adapter = folder.at("adapter");
+    knowmvg(["vlm", "export", "--model", &model, "--adapter", &adapter]).ended_with(0);
+    let bytes = fs::read(Path::new(&adapter).join("adapter_model.safetensors")).unwrap();
+    let names = knowmvg::model::weights::read_header(&bytes).unwrap();
+    let deeper = "base_model.model.model.language_model.layers.";
+    assert!(names.iter().all(|row| row.0.starts_with(deeper)), "{names:?}");
+
     statements_teach(&folder);
     it_learns_on(&folder, losses[0]);
     it_learns_alike_on_threads_and_in_rounds(&folder);

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::adapter::GroundingAdapter;
 use super::file::{CONFIG, PEFT, WEIGHTS};
 use super::folder::{language_of, read_config, read_learnt};
-use crate::config::TextConfig;
+use crate::config::{ModelConfig, TextConfig};
 use crate::gguf::{Gguf, GgufSource};
 use crate::text::Target;
 use crate::tokenizer::TextTokenizer;
@@ -38,16 +38,17 @@ pub fn export_adapter(folder: &Path, out: &Path) -> Result<()> {
     let file = WeightFile::open(&path).map_err(wrong)?;
     let mut loader = file.loader().map_err(wrong)?;
     let order = file.metadata().remove("order").unwrap_or_default();
+    let language = language_of(folder)?;
+    let sees = sees(&language)?;
     let changes: Vec<NamedParam> = order
         .lines()
         .filter(|name| name.starts_with(PEFT))
         .map(|name| {
             let shape = loader.shape(name).unwrap_or_default();
-            NamedParam { name: name.to_owned(), values: loader.tensor(name, &shape), shape }
+            NamedParam { name: named_in(name, sees), values: loader.tensor(name, &shape), shape }
         })
         .collect();
     let targets: Vec<&str> = lora.target_modules.iter().filter_map(|target| target.path().rsplit('.').next()).collect();
-    let language = language_of(folder)?;
     let adapter = json!({
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "inference_mode": true,
         "base_model_name_or_path": language.file_name().map(|name| name.to_string_lossy().into_owned()),
@@ -59,6 +60,28 @@ pub fn export_adapter(folder: &Path, out: &Path) -> Result<()> {
     let path = out.join("adapter_model.safetensors");
     save(&path, &changes, Stored::F32, BTreeMap::from([("format".to_owned(), "pt".to_owned())]))
         .map_err(|source| Error::Weights { source, path })
+}
+
+/// Whether a language model has a vision tower of its own.
+fn sees(language: &Path) -> Result<bool> {
+    if !language.is_dir() {
+        return Ok(false);
+    }
+    let path = language.join("config.json");
+    let json = fs::read(&path).map_err(|source| Error::Io { source, path: path.clone() })?;
+    let config = ModelConfig::from_json(&json).map_err(|what| Error::Config { what, path })?;
+    Ok(config.vision.is_some())
+}
+
+/// A change's name among the modules of transformers, which keeps the language model of one that sees a module deeper.
+///
+/// # Source
+/// `get_peft_model_state_dict` of PEFT 0.21.2 for the tiny checkpoints of Qwen2.5-VL and Qwen3-VL, transformers 5.23.0.
+fn named_in(name: &str, sees: bool) -> String {
+    match name.strip_prefix(PEFT).and_then(|rest| rest.strip_prefix("model.layers.")) {
+        Some(rest) if sees => format!("{PEFT}model.language_model.layers.{rest}"),
+        _ => name.to_owned(),
+    }
 }
 
 /// Writes the language model of a model folder as a folder of Hugging Face, with the changes in its weights and `[BOX]` as the
@@ -168,4 +191,17 @@ fn create(folder: &Path) -> Result<()> {
 fn write_json(path: &Path, value: &serde_json::Value) -> Result<()> {
     let text = serde_json::to_string_pretty(value).expect("JSON serializes") + "\n";
     fs::write(path, text).map_err(|source| Error::Io { source, path: path.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_a_model_that_sees_lie_a_module_deeper() {
+        let name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
+        let deeper = "base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight";
+        assert_eq!(named_in(name, false), name);
+        assert_eq!(named_in(name, true), deeper);
+    }
 }
