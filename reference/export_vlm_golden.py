@@ -51,6 +51,21 @@ VISION = {
     "out_hidden_size": 32,
     "fullatt_block_indexes": [1],
 }
+TEXT_3 = {**TEXT, "hidden_size": 24, "num_hidden_layers": 3, "intermediate_size": 48, "head_dim": 16}
+# Two of three layers go on to the language model, whose third layer gets nothing; the learned positions are a square that
+# no picture has.
+VISION_3 = {
+    "depth": 3,
+    "hidden_size": 8,
+    "intermediate_size": 24,
+    "num_heads": 2,
+    "patch_size": 4,
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 2,
+    "out_hidden_size": 24,
+    "num_position_embeddings": 25,
+    "deepstack_visual_indexes": [0, 1],
+}
 # Of the vocabulary, every third token's logit is stored: enough to see any error, in a third of the bytes.
 COLUMNS = 3
 PREPROCESSOR = {
@@ -60,6 +75,7 @@ PREPROCESSOR = {
     "temporal_patch_size": 2,
     "merge_size": 2,
 }
+PREPROCESSOR_3 = {**PREPROCESSOR, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
 # chat_template.json of Qwen/Qwen2.5-VL-3B-Instruct, without the branches for videos.
 QWEN_TEMPLATE = (
     "{% set image_count = namespace(value=0) %}{% for message in messages %}{% if loop.first and message['role'] != "
@@ -67,6 +83,16 @@ QWEN_TEMPLATE = (
     "}}\n{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n{% else %}{% for content in "
     "message['content'] %}{% if content['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' "
     "in content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endif %}{% endfor %}{% if "
+    "add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+# chat_template.json of Qwen/Qwen3-VL-4B-Instruct, without the branches for videos and tools: nobody gives instructions who was
+# not asked for any.
+QWEN_3_TEMPLATE = (
+    "{% if messages[0].role == 'system' %}<|im_start|>system\n{{ messages[0].content }}<|im_end|>\n{% endif %}{% for message "
+    "in messages %}{% if message.role == 'user' %}<|im_start|>user\n{% if message.content is string %}{{ message.content }}"
+    "{% else %}{% for content in message.content %}{% if content.type == 'image' %}<|vision_start|><|image_pad|>"
+    "<|vision_end|>{% elif 'text' in content %}{{ content.text }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% elif "
+    "message.role == 'assistant' %}<|im_start|>assistant\n{{ message.content }}<|im_end|>\n{% endif %}{% endfor %}{% if "
     "add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 # tokenizer.chat_template in the metadata of SmolLM2-135M-Instruct's GGUF.
@@ -89,7 +115,7 @@ def randomise(model: torch.nn.Module, generator: torch.Generator) -> None:
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
         if parameter.ndim == 1:
-            is_norm = "norm" in name or "ln_q" in name
+            is_norm = ("norm" in name or "ln_q" in name) and not name.endswith("bias")
             parameter.data = 1 + 0.2 * noise if is_norm else 0.3 * noise
         else:
             is_table = "embed_tokens" in name
@@ -288,24 +314,43 @@ def pictures() -> list[np.ndarray]:
     return made
 
 
+SEEN_TOKENS = {
+    "image_token_id": ID["<|image_pad|>"],
+    "video_token_id": ID["<|video_pad|>"],
+    "vision_start_token_id": ID["<|vision_start|>"],
+    "vision_end_token_id": ID["<|vision_end|>"],
+}
+
+
 def qwen(generator: torch.Generator) -> None:
     config = transformers.Qwen2_5_VLConfig(
         text_config={**TEXT, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [1, 1, 2]}},
         vision_config=VISION,
-        image_token_id=ID["<|image_pad|>"],
-        video_token_id=ID["<|video_pad|>"],
-        vision_start_token_id=ID["<|vision_start|>"],
-        vision_end_token_id=ID["<|vision_end|>"],
+        **SEEN_TOKENS,
     )
+    seeing(generator, config, transformers.Qwen2_5_VLForConditionalGeneration, PREPROCESSOR)
+
+
+def qwen_3(generator: torch.Generator) -> None:
+    """Of eight frequencies, the second and fifth turn with the row, the third and sixth with the column."""
+    rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+    config = transformers.Qwen3VLConfig(
+        text_config={**TEXT_3, "rope_parameters": rope}, vision_config=VISION_3, tie_word_embeddings=True, **SEEN_TOKENS
+    )
+    seeing(generator, config, transformers.Qwen3VLForConditionalGeneration, PREPROCESSOR_3)
+
+
+def seeing(generator: torch.Generator, config: transformers.PretrainedConfig, kind: type, preprocessor: dict) -> None:
+    """A checkpoint that sees, below the name of its family."""
     config._attn_implementation = "eager"
     config.text_config._attn_implementation = config.vision_config._attn_implementation = "eager"
-    model = transformers.Qwen2_5_VLForConditionalGeneration(config)
+    model = kind(config)
     randomise(model, generator)
     model = rounded(model, torch.bfloat16)
-    folder = GOLDEN / "qwen2_5_vl"
+    folder = GOLDEN / config.model_type
     save_checkpoint(folder, model, torch.bfloat16)
     vlm_tokenizer.qwen().save(str(folder / "tokenizer.json"))
-    (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=2) + "\n")
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n")
 
     cases = Cases(model)
     draw = lambda count: torch.randint(0, PAD, (count,), generator=generator).tolist()
@@ -313,7 +358,7 @@ def qwen(generator: torch.Generator) -> None:
     cases.put("text.ids", ids[0].numpy())
     cases.put("text.logits", cases.logits(input_ids=ids)[0, :, ::COLUMNS].contiguous().numpy())
 
-    processor = transformers.Qwen2VLImageProcessor(**{k: v for k, v in PREPROCESSOR.items() if k != "image_processor_type"})
+    processor = transformers.Qwen2VLImageProcessor(**{k: v for k, v in preprocessor.items() if k != "image_processor_type"})
     seen = processor(images=pictures(), return_tensors="pt")
     grids = seen["image_grid_thw"]
     for i, picture in enumerate(pictures()):
@@ -322,6 +367,8 @@ def qwen(generator: torch.Generator) -> None:
     cases.put("grids", grids.numpy())
     with torch.no_grad():
         tokens = model.model.get_image_features(seen["pixel_values"], grids)
+    for i, deeper in enumerate(getattr(tokens, "deepstack_features", None) or []):
+        cases.put(f"deepstack.{i}", torch.cat(list(deeper)).numpy())
     tokens = tokens.pooler_output if hasattr(tokens, "pooler_output") else tokens
     cases.put("image_tokens", torch.cat(list(tokens)).numpy())
 
@@ -345,7 +392,7 @@ def qwen(generator: torch.Generator) -> None:
         return {"position_ids": found, **kinds(ids)}
 
     padded_cases(cases, [draw(5), [*draw(1), *shown(0), *draw(2)]], first, positions_of)
-    cases.write(GOLDEN / "qwen2_5_vl.safetensors")
+    cases.write(GOLDEN / f"{config.model_type}.safetensors")
 
 
 def words() -> None:
@@ -365,6 +412,7 @@ def words() -> None:
     )
     chat = {
         "qwen": {name: render(QWEN_TEMPLATE, messages) for name, messages in {**turns, "pictures": seen}.items()},
+        "qwen3": {name: render(QWEN_3_TEMPLATE, messages) for name, messages in {**turns, "pictures": seen}.items()},
         "smollm": {name: render(SMOLLM_TEMPLATE, messages) for name, messages in turns.items()},
     }
     encoders = {"qwen": vlm_tokenizer.qwen(), "smollm": vlm_tokenizer.smollm()}
@@ -383,6 +431,7 @@ def main() -> None:
     GOLDEN.mkdir(parents=True, exist_ok=True)
     llama(generator)
     qwen(generator)
+    qwen_3(torch.Generator().manual_seed(SEED))
     words()
 
 

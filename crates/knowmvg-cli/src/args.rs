@@ -8,7 +8,7 @@ use knowmvg_dicom::ContentTime;
 
 use crate::deidentify::{DeidentifyArgs, ResultDeidentifyArgs};
 use crate::eval::{EvalArgs, SplitArg};
-use crate::model_folder::{DeviceArg, ModelArgs};
+use crate::model_folder::{DeviceArg, DevicesArg, ModelArgs};
 use crate::sampling::SamplingArgs;
 use crate::serve::ServeArgs;
 
@@ -407,7 +407,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     #[command(flatten)]
-    pub device: DeviceArg,
+    pub devices: DevicesArg,
 }
 
 /// `knowmvg ablate`

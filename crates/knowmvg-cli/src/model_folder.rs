@@ -34,15 +34,43 @@ pub struct DeviceArg {
     name: String,
 }
 
+/// Where a model is trained.
+#[derive(Debug, Clone, Args)]
+pub struct DevicesArg {
+    /// As for other commands; a language model is trained on several at once, as in cuda:0,cuda:1
+    #[arg(id = "device", long = "device", value_name = "DEVICE", default_value = "cpu", value_delimiter = ',')]
+    names: Vec<String>,
+}
+
 impl DeviceArg {
     /// The device of that name.
     pub fn find(&self) -> Result<Device, Failure> {
-        compute::device(&self.name).map_err(|e| {
-            let kinds: Vec<&str> = compute::kinds().collect();
-            Failure::new(Exit::Usage, e.to_string())
-                .fix(format!("name another with --device; this program has: {}", kinds.join(", ")))
-        })
+        device(&self.name)
     }
+}
+
+impl DevicesArg {
+    /// The devices of those names, in their order.
+    pub fn find(&self) -> Result<Vec<Device>, Failure> {
+        self.names.iter().map(|name| device(name)).collect()
+    }
+
+    /// The only device.
+    pub fn find_one(&self) -> Result<Device, Failure> {
+        match self.names.as_slice() {
+            [name] => device(name),
+            names => Err(Failure::new(Exit::Usage, format!("expected one device, found {}", names.len()))
+                .fix("train the compact model on one; a language model can be trained on several")),
+        }
+    }
+}
+
+fn device(name: &str) -> Result<Device, Failure> {
+    compute::device(name).map_err(|e| {
+        let kinds: Vec<&str> = compute::kinds().collect();
+        Failure::new(Exit::Usage, e.to_string())
+            .fix(format!("name another with --device; this program has: {}", kinds.join(", ")))
+    })
 }
 
 /// Finds and loads the model.

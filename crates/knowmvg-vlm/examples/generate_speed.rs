@@ -107,11 +107,7 @@ fn decode(model: &VisionLanguageModel, prompt: &[u32], new: usize) -> Result<Tim
     let start = Clock::start();
     let mut ids = vec![next];
     for _ in 0..new {
-        let batch = TextBatch {
-            embeds: language.embed(&[vec![next]])?,
-            is_token: vec![vec![true]],
-            positions: cache.continued(1),
-        };
+        let batch = TextBatch::without_images(language.embed(&[vec![next]])?, vec![vec![true]], cache.continued(1));
         next = likeliest(model, batch, &mut cache)?;
         ids.push(next);
     }

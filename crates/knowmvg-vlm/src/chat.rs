@@ -2,7 +2,7 @@
 //!
 //! `Turn, Turn, .. -> Piece, Piece, ..`
 //!
-//! Both families speak ChatML. What people write stays text: a report that holds `<|im_end|>` does not end a turn.
+//! All families speak ChatML. What people write stays text: a report that holds `<|im_end|>` does not end a turn.
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,27 +71,31 @@ pub enum Piece {
 pub enum ChatStyle {
     /// Qwen2.5-VL.
     Qwen,
+    /// Qwen3-VL's instruct models.
+    Qwen3,
     /// SmolLM2's instruct models.
     SmolLm2,
 }
 
 impl ChatStyle {
     /// What models of this style are told where nobody gives instructions.
-    fn default_system(self) -> &'static str {
+    fn default_system(self) -> Option<&'static str> {
         match self {
-            Self::Qwen => "You are a helpful assistant.",
-            Self::SmolLm2 => "You are a helpful AI assistant named SmolLM, trained by Hugging Face",
+            Self::Qwen => Some("You are a helpful assistant."),
+            Self::Qwen3 => None,
+            Self::SmolLm2 => Some("You are a helpful AI assistant named SmolLM, trained by Hugging Face"),
         }
     }
 
     /// A conversation, open for the assistant's answer.
     ///
     /// # Source
-    /// `chat_template.json` of Qwen2.5-VL-3B-Instruct; `tokenizer.chat_template` in the GGUF of SmolLM2-135M-Instruct.
+    /// `chat_template.json` of Qwen2.5-VL-3B-Instruct and of Qwen3-VL-4B-Instruct; `tokenizer.chat_template` in the GGUF of SmolLM2-135M-Instruct.
     pub fn prompt(self, turns: &[Turn]) -> Vec<Piece> {
         let mut prompt = Prompt { style: self, pieces: vec![] };
-        if turns.first().is_some_and(|turn| turn.role != Role::System) {
-            prompt.turn(&Turn::system(self.default_system()));
+        let has_system = turns.first().is_none_or(|turn| turn.role == Role::System);
+        if let (false, Some(system)) = (has_system, self.default_system()) {
+            prompt.turn(&Turn::system(system));
         }
         for turn in turns {
             prompt.turn(turn);
@@ -121,13 +125,13 @@ impl Prompt {
         for part in &turn.parts {
             match part {
                 Part::Text(text) => self.text(text),
-                Part::Picture if self.style == ChatStyle::Qwen => {
+                // SmolLM2 was trained without pictures: no token of its vocabulary stands around one.
+                Part::Picture if self.style == ChatStyle::SmolLm2 => self.pieces.push(Piece::Picture),
+                Part::Picture => {
                     self.special("<|vision_start|>");
                     self.pieces.push(Piece::Picture);
                     self.special("<|vision_end|>");
                 }
-                // SmolLM2 was trained without pictures: no token of its vocabulary stands around one.
-                Part::Picture => self.pieces.push(Piece::Picture),
             }
         }
         self.special(END);

@@ -1,4 +1,4 @@
-//! Vision-language models in Burn: Llama (SmolLM2) and Qwen2.5-VL, from the folders in which they are published.
+//! Vision-language models in Burn: Llama (SmolLM2), Qwen2.5-VL and Qwen3-VL, from the folders in which they are published.
 //!
 //! `folder -> VisionLanguageModel`, `turns + pictures -> Prompt -> text`
 //!

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// When a row's image tokens are not as many as its images have, or a video is asked for.
 ///
 /// # Source
-/// `get_rope_index` of Qwen2.5-VL, transformers 5.23.0.
+/// `get_rope_index` of Qwen2.5-VL and Qwen3-VL, transformers 5.23.0: they differ in videos alone.
 ///
 /// # Departures
 /// There, image tokens side by side are one image; here, each image takes as many as its grid has.

@@ -20,7 +20,7 @@ use knowmvg_vlm::grounding::{GroundingAdapter, GroundingConfig, Knowledge, Slot,
 use knowmvg_vlm::text::{Cache, LoraConfig, Target};
 use knowmvg_vlm::{Sampling, VisionLanguageModel};
 
-const MODELS: [&str; 2] = ["llama", "qwen2_5_vl"];
+const MODELS: [&str; 3] = ["llama", "qwen2_5_vl", "qwen3_vl"];
 /// The same numbers, added in another order.
 const TOLERANCE: f32 = 2e-5;
 

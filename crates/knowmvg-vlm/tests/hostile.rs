@@ -67,6 +67,37 @@ fn missing_unused_and_misshapen_weights_are_one_error() {
 }
 
 #[test]
+fn towers_with_learnt_places_are_read_as_strictly() {
+    let copy = Copy::of("qwen3_vl", "places");
+    copy.edit("config.json", "\"num_position_embeddings\": 25", "\"num_position_embeddings\": 1048576");
+    copy.edit("config.json", "\"head_dim\": 16", "\"head_dim\": 20");
+    copy.edit("config.json", "\n      1\n    ]", "\n      1,\n      2\n    ]");
+    copy.edit("config.json", "\n        4,\n        2,\n        2", "\n        4,\n        3,\n        3");
+    assert_says(
+        &copy.error(),
+        &[
+            "expected model.visual.pos_embed.weight [1048576, 8], found [25, 8]",
+            "missing model.visual.deepstack_merger_list.2.norm.weight [32]",
+            "expected model.language_model.layers.1.self_attn.q_norm.weight [20], found [16]",
+        ],
+    );
+    let copy = Copy::of("qwen3_vl", "fewer");
+    copy.edit("config.json", "[\n      0,\n      1\n    ]", "[1]");
+    assert_says(&copy.error(), &["unused model.visual.deepstack_merger_list.1.linear_fc1.bias"]);
+}
+
+/// Qwen3-VL is published for pictures of at least 256 x 256 pixels.
+#[test]
+fn a_folder_without_a_preprocessor_has_its_family_s() {
+    let copy = Copy::of("qwen3_vl", "preprocessor");
+    std::fs::remove_file(copy.0.join("preprocessor_config.json")).unwrap();
+    let picture = common::Golden::open("qwen3_vl.safetensors").picture(0);
+    let looked = VisionLanguageModel::load(&copy.0).unwrap().look(&[picture]).unwrap();
+    assert_eq!((looked[0].grid.rows, looked[0].grid.columns), (50, 84));
+    assert!(looked[0].values.iter().all(|value| (-1.0..=1.0).contains(value)));
+}
+
+#[test]
 fn a_configuration_cannot_ask_for_memory_that_no_weight_fills() {
     let copy = Copy::of("llama", "memory");
     copy.edit("config.json", "\"intermediate_size\": 64", "\"intermediate_size\": 262144");

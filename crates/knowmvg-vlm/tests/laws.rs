@@ -12,8 +12,10 @@ use knowmvg_vlm::image::Patches;
 use knowmvg_vlm::text::{Cache, TextBatch};
 use proptest::prelude::*;
 
-const MODELS: [&str; 2] = ["llama", "qwen2_5_vl"];
-/// The same numbers, added in another order: logits reach 10, and a product of another size is cut up differently.
+const MODELS: [&str; 3] = ["llama", "qwen2_5_vl", "qwen3_vl"];
+/// Those of them that see.
+const SEEING: [&str; 2] = ["qwen2_5_vl", "qwen3_vl"];
+/// The same numbers, added in another order: logits reach 20, and a product of another size is cut up differently.
 const TOLERANCE: f32 = 2e-5;
 /// Ids below are words and not special.
 const WORDS: u32 = 256;
@@ -43,7 +45,7 @@ fn in_pieces(model: &VisionLanguageModel, ids: &[u32], pieces: &[usize]) -> Vec<
             cache.continued(piece.len())
         };
         let embeds = model.language().embed(&[piece.to_vec()]).unwrap();
-        let batch = TextBatch { embeds, is_token: vec![vec![true; piece.len()]], positions };
+        let batch = TextBatch::without_images(embeds, vec![vec![true; piece.len()]], positions);
         found.extend(logits(model, batch, &mut cache));
     }
     found
@@ -100,15 +102,15 @@ fn a_padded_batch_goes_on_as_its_rows_alone() {
             let mut cache = Cache::default();
             logits(&model, model.batch(&ids, is_token, &[]).unwrap(), &mut cache);
             let embeds = model.language().embed(&next.map(|row| row.to_vec())).unwrap();
-            let step = TextBatch { embeds, is_token: vec![vec![true; 2]; 2], positions: cache.continued(2) };
+            let step = TextBatch::without_images(embeds, vec![vec![true; 2]; 2], cache.continued(2));
             let together = logits(&model, step, &mut cache).concat();
             assert_close(&format!("after padding {side:?}"), &together, &alone, TOLERANCE);
         }
     }
 }
 
-fn pictures(model: &VisionLanguageModel) -> [Patches; 2] {
-    Golden::open("qwen2_5_vl.safetensors").patches(model).try_into().unwrap()
+fn pictures(name: &str, model: &VisionLanguageModel) -> [Patches; 2] {
+    Golden::open(&format!("{name}.safetensors")).patches(model).try_into().unwrap()
 }
 
 /// A row that shows a picture after a word.
@@ -120,52 +122,62 @@ fn showing(model: &VisionLanguageModel, word: u32, picture: &Patches) -> Vec<u32
 
 #[test]
 fn pictures_belong_to_the_rows_that_show_them() {
-    let model = model("qwen2_5_vl");
-    let [first, second] = pictures(&model);
-    let rows = [showing(&model, 8, &first), vec![4, 5], showing(&model, 9, &second)];
-    let shown: [&[Patches]; 3] = [std::slice::from_ref(&first), &[], std::slice::from_ref(&second)];
-    let alone: Vec<f32> =
-        rows.iter().zip(shown).flat_map(|(row, shown)| row_logits(&model, row, shown)).flatten().collect();
-    let length = rows.iter().map(Vec::len).max().unwrap();
-    for side in [Side::Left, Side::Right] {
-        let together = padded_logits(&model, &rows, side, length, &[first.clone(), second.clone()]);
-        assert_close("rows with pictures", &together.concat(), &alone, TOLERANCE);
+    for name in SEEING {
+        let model = model(name);
+        let [first, second] = pictures(name, &model);
+        let rows = [showing(&model, 8, &first), vec![4, 5], showing(&model, 9, &second)];
+        let shown: [&[Patches]; 3] = [std::slice::from_ref(&first), &[], std::slice::from_ref(&second)];
+        let alone: Vec<f32> =
+            rows.iter().zip(shown).flat_map(|(row, shown)| row_logits(&model, row, shown)).flatten().collect();
+        let length = rows.iter().map(Vec::len).max().unwrap();
+        for side in [Side::Left, Side::Right] {
+            let together = padded_logits(&model, &rows, side, length, &[first.clone(), second.clone()]);
+            assert_close(&format!("{name}, rows with pictures"), &together.concat(), &alone, TOLERANCE);
+        }
     }
 }
 
 /// Rows change places with their pictures: each keeps its logits.
 #[test]
 fn the_order_of_pictures_is_the_order_of_rows() {
-    let model = model("qwen2_5_vl");
-    let [first, second] = pictures(&model);
-    let [a, b] = [showing(&model, 8, &first), showing(&model, 9, &second)];
-    let length = a.len().max(b.len());
-    let one = padded_logits(&model, &[a.clone(), b.clone()], Side::Left, length, &[first.clone(), second.clone()]);
-    let mut other = padded_logits(&model, &[b.clone(), a], Side::Left, length, &[second, first]);
-    other.rotate_left(b.len());
-    assert_close("exchanged", &other.concat(), &one.concat(), TOLERANCE);
+    for name in SEEING {
+        let model = model(name);
+        let [first, second] = pictures(name, &model);
+        let [a, b] = [showing(&model, 8, &first), showing(&model, 9, &second)];
+        let length = a.len().max(b.len());
+        let one = padded_logits(&model, &[a.clone(), b.clone()], Side::Left, length, &[first.clone(), second.clone()]);
+        let mut other = padded_logits(&model, &[b.clone(), a], Side::Left, length, &[second, first]);
+        other.rotate_left(b.len());
+        assert_close(&format!("{name}, exchanged"), &other.concat(), &one.concat(), TOLERANCE);
+    }
 }
 
 #[test]
 fn what_a_picture_shows_matters_and_only_from_there_on() {
-    let model = model("qwen2_5_vl");
-    let [first, _] = pictures(&model);
-    let ids = showing(&model, 8, &first);
-    let mut darker = first.clone();
-    for value in &mut darker.values {
-        *value -= 0.5;
+    for name in SEEING {
+        let model = model(name);
+        let [first, _] = pictures(name, &model);
+        let ids = showing(&model, 8, &first);
+        let mut darker = first.clone();
+        for value in &mut darker.values {
+            *value -= 0.5;
+        }
+        let [before, after] = [first, darker].map(|picture| row_logits(&model, &ids, &[picture]));
+        assert_close("the word before", &before[0], &after[0], 0.0);
+        assert!(largest_difference("the word after", before.last().unwrap(), after.last().unwrap()) > 1e-2);
     }
-    let [before, after] = [first, darker].map(|picture| row_logits(&model, &ids, &[picture]));
-    assert_close("the word before", &before[0], &after[0], 0.0);
-    assert!(largest_difference("the word after", before.last().unwrap(), after.last().unwrap()) > 1e-2);
 }
 
 /// A model on a device with autodiff can learn: every weight of both parts gets a gradient that is not all zeros.
 #[test]
 fn a_gradient_reaches_every_weight() {
+    SEEING.into_iter().for_each(reaches_every_weight);
+}
+
+fn reaches_every_weight(name: &str) {
     let device = Device::flex().autodiff();
-    let model = VisionLanguageModel::load_on(&path("qwen2_5_vl"), &device).unwrap();
-    let [first, _] = pictures(&model);
+    let model = VisionLanguageModel::load_on(&path(name), &device).unwrap();
+    let [first, _] = pictures(name, &model);
     let ids = showing(&model, 8, &first);
     let batch = row_batch(&model, &ids, &[first]);
     let rows = model.language().hidden_states(batch, &mut Cache::default()).unwrap();
@@ -197,7 +209,7 @@ fn a_gradient_reaches_every_weight() {
     let mut untouched = Untouched { gradients: &gradients, path: vec![], found: vec![], seen: 0 };
     burn::module::Module::visit(model.language(), &mut untouched);
     burn::module::Module::visit(model.vision().unwrap(), &mut untouched);
-    assert_eq!(untouched.found, Vec::<String>::new());
+    assert_eq!(untouched.found, Vec::<String>::new(), "{name}");
     let weights = params::collect(model.language()).len() + params::collect(model.vision().unwrap()).len();
-    assert_eq!(untouched.seen, weights);
+    assert_eq!(untouched.seen, weights, "{name}");
 }

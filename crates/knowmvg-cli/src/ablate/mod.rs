@@ -60,7 +60,7 @@ fn train_one(run: &ArmRun, device: &Device) -> Result<(), Failure> {
     let stopped = |e: TrainError| {
         Failure::about(Exit::Work, "the training stopped", folder, e).fix("the same command goes on where it stopped")
     };
-    let finished = run.recipe.train(true, device, &mut journal).map_err(stopped)?;
+    let finished = run.recipe.train(true, std::slice::from_ref(device), &mut journal).map_err(stopped)?;
     match &run.recipe {
         Recipe::Compact(config) => train::add_tower(&config.tower, &finished),
         Recipe::Language(_) => Ok(()),

@@ -22,10 +22,13 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         Some(seed) => recipe.with_seed(seed),
         None => recipe,
     };
-    let device = args.device.find()?;
+    let devices = match &recipe {
+        Recipe::Compact(_) => vec![args.devices.find_one()?],
+        Recipe::Language(_) => args.devices.find()?,
+    };
     files::create_folder(recipe.output())?;
     let mut journal = Journal::open(recipe.output())?;
-    let finished = recipe.train(args.resume, &device, &mut journal);
+    let finished = recipe.train(args.resume, &devices, &mut journal);
     journal.bar.finish_and_clear();
     let folder = finished.map_err(|e| failure(args, e))?;
     if let Recipe::Compact(config) = &recipe {

@@ -83,12 +83,13 @@ impl Recipe {
         self
     }
 
-    /// Trains, from a checkpoint if one is wanted and there; returns the folder of the finished model.
-    pub fn train(&self, resume: bool, device: &Device, observer: &mut dyn Observer) -> Result<PathBuf, TrainError> {
+    /// Trains, from a checkpoint if one is wanted and there; returns the folder of the finished model. A decoder with a reader of its own
+    /// is trained on the first of the devices.
+    pub fn train(&self, resume: bool, devices: &[Device], observer: &mut dyn Observer) -> Result<PathBuf, TrainError> {
         match self {
-            Self::Compact(config) => Run::prepare_on((**config).clone(), device)?.run(resume, observer),
+            Self::Compact(config) => Run::prepare_on((**config).clone(), &devices[0])?.run(resume, observer),
             Self::Language(config) => {
-                knowmvg_vlm::train::Run::prepare((**config).clone(), device)?.run(resume, observer)
+                knowmvg_vlm::train::Run::prepare((**config).clone(), devices)?.run(resume, observer)
             }
         }
     }

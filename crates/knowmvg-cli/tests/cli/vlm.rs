@@ -81,6 +81,14 @@ fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
     assert!(answered["answer"].is_string() && answered["grounding"]["findings"].is_array());
 
     words_that_are_drawn_say_how(&folder);
+
+    let adapter = folder.at("adapter");
+    knowmvg(["vlm", "export", "--model", &model, "--adapter", &adapter]).ended_with(0);
+    let bytes = fs::read(Path::new(&adapter).join("adapter_model.safetensors")).unwrap();
+    let names = knowmvg::model::weights::read_header(&bytes).unwrap();
+    let deeper = "base_model.model.model.language_model.layers.";
+    assert!(names.iter().all(|row| row.0.starts_with(deeper)), "{names:?}");
+
     statements_teach(&folder);
     it_learns_on(&folder, losses[0]);
     it_learns_alike_on_threads_and_in_rounds(&folder);
@@ -176,22 +184,27 @@ fn it_learns_on(folder: &Folder, first: f64) {
     assert!(ran.stderr.contains("`reader`"), "{ran:?}");
 }
 
-/// Where and in how many rounds the parts of a batch are learnt from changes nothing; nor does forgetting on the way.
+/// On which devices and in how many rounds the parts of a batch are learnt from changes nothing; nor does forgetting on the way.
 fn it_learns_alike_on_threads_and_in_rounds(folder: &Folder) {
-    let learnt = |name: &str, data: &str, top: &str| {
+    let learnt = |name: &str, data: &str, top: &str, devices: &str| {
         let recipe = recipe_of("llama.gguf").replace("output = \"vlm\"", &format!("output = {name:?}\n{top}"));
         let recipe = recipe.replace("epochs = 3", "epochs = 1").replace("[data]\n", &format!("[data]\n{data}\n"));
-        knowmvg(["train", &folder.write(&format!("{name}.toml"), recipe)]).ended_with(0);
+        let recipe = folder.write(&format!("{name}.toml"), recipe);
+        knowmvg(["train", &recipe, "--device", devices]).ended_with(0);
         let file = fs::read(folder.at(&format!("{name}/model/knowmvg-vlm.safetensors"))).unwrap();
         // The header names the recipe; the numbers come after it.
         let header = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
         (losses_of(folder, name)[0], file[header..].to_vec())
     };
-    let (loss, side_by_side) = learnt("threads", "micro_batch = 1\nshards = 2", "");
-    let (_, in_rounds) = learnt("rounds", "micro_batch = 1\nshards = 1", "");
+    let (loss, side_by_side) = learnt("threads", "micro_batch = 1\nshards = 2", "", "cpu");
+    let (_, in_rounds) = learnt("rounds", "micro_batch = 1\nshards = 1", "", "cpu");
     assert!(side_by_side == in_rounds);
-    let (again, _) = learnt("forgetful", "micro_batch = 1\nshards = 2", "gradient_checkpointing = true");
+    let (_, on_devices) = learnt("devices", "micro_batch = 1\nshards = 1", "", "cpu,cpu");
+    assert!(side_by_side == on_devices);
+    let (again, _) = learnt("forgetful", "micro_batch = 1\nshards = 2", "gradient_checkpointing = true", "cpu");
     assert!((again - loss).abs() < 1e-4 * loss, "{again} {loss}");
+    let ran = knowmvg(["train", &folder.at("decoder.toml"), "--device", "cpu,cpu"]).ended_with(2);
+    assert!(ran.stderr.contains("expected one device, found 2"), "{ran:?}");
 }
 
 fn first_image(folder: &Folder) -> String {

@@ -4,13 +4,15 @@
 //! configuration answers, and answers wrongly.
 
 mod checked;
+mod design;
 mod model;
 mod rope;
 mod text;
 mod vision;
 
+pub use design::VisionDesign;
 pub use model::{Family, ImageTokens, ModelConfig};
-pub use rope::RopeConfig;
+pub use rope::{Axes, RopeConfig};
 pub use text::TextConfig;
 pub use vision::VisionConfig;
 

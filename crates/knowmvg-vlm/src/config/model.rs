@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use super::checked::no_unknown;
 use super::text::{TextConfig, TextFamily};
-use super::vision::{VisionConfig, VisionKeys};
+use super::vision::{VisionConfig, VisionFamily, VisionKeys};
 
 /// A whole model.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub enum Family {
     Llama,
     /// Qwen2.5-VL.
     Qwen2_5Vl,
+    /// Qwen3-VL, the dense models; those of experts are of another family.
+    Qwen3Vl,
 }
 
 /// Ids that stand for something seen.
@@ -37,7 +39,7 @@ pub struct ImageTokens {
     pub video: u32,
 }
 
-/// Keys of a whole Qwen2.5-VL that are read before its language model, or for nothing here.
+/// Keys of a whole model that sees which are read before its language model, or for nothing here.
 const SEEN: [&str; 6] = [
     "model_type",
     "tie_word_embeddings",
@@ -57,21 +59,26 @@ impl ModelConfig {
         let keys: Map<String, Value> = serde_json::from_slice(json).map_err(|e| format!("expected JSON: {e}"))?;
         match keys.get("model_type").and_then(Value::as_str).unwrap_or("nothing") {
             "llama" => Self::llama(keys),
-            "qwen2_5_vl" => Self::qwen(keys),
-            other => Err(format!("expected model_type llama or qwen2_5_vl, found {other}")),
+            "qwen2_5_vl" => Self::seeing(keys, Family::Qwen2_5Vl, &TextFamily::QWEN2_5_VL, &VisionFamily::QWEN2_5_VL),
+            "qwen3_vl" => Self::seeing(keys, Family::Qwen3Vl, &TextFamily::QWEN3_VL, &VisionFamily::QWEN3_VL),
+            other => Err(format!("expected model_type llama, qwen2_5_vl or qwen3_vl, found {other}")),
         }
     }
 
     fn llama(keys: Map<String, Value>) -> Result<Self, String> {
         let stop_ids = stop_ids(keys.get("eos_token_id"))?;
-        let family = TextFamily { qkv_bias: false, rope_theta: 10_000.0 };
-        let text = TextConfig::from_keys(parse(Value::Object(keys))?, &family)?;
+        let text = TextConfig::from_keys(parse(Value::Object(keys))?, &TextFamily::LLAMA)?;
         Ok(Self { family: Family::Llama, text, vision: None, image_tokens: None, stop_ids })
     }
 
     /// Files of older versions have the keys of the language model at the top, newer ones under `text_config`, and those
     /// between (4.52 to 4.56) at both places.
-    fn qwen(mut keys: Map<String, Value>) -> Result<Self, String> {
+    fn seeing(
+        mut keys: Map<String, Value>,
+        family: Family,
+        of_text: &TextFamily,
+        of_vision: &VisionFamily,
+    ) -> Result<Self, String> {
         let vision = keys.remove("vision_config").ok_or("expected vision_config, found nothing")?;
         let image_tokens = ImageTokens {
             image: token_id(&keys, "image_token_id", 151_655)?,
@@ -91,14 +98,18 @@ impl ModelConfig {
         text.retain(|name, _| !SEEN.contains(&name.as_str()));
         text.insert("tie_word_embeddings".into(), is_tied.into());
 
-        let family = TextFamily { qkv_bias: true, rope_theta: 1_000_000.0 };
-        let text = TextConfig::from_keys(parse(Value::Object(text))?, &family)?;
-        let vision = VisionConfig::try_from(parse::<VisionKeys>(vision)?)?;
+        let text = TextConfig::from_keys(parse(Value::Object(text))?, of_text)?;
+        let vision = VisionConfig::from_keys(parse::<VisionKeys>(vision)?, of_vision)?;
         if vision.output_width != text.width {
             let (found, expected) = (vision.output_width, text.width);
             return Err(format!("expected out_hidden_size {expected}, the width of the language model, found {found}"));
         }
-        Ok(Self { family: Family::Qwen2_5Vl, text, vision: Some(vision), image_tokens: Some(image_tokens), stop_ids })
+        let deeper = vision.deepstack_layers().len();
+        if deeper > text.layers {
+            let layers = text.layers;
+            return Err(format!("expected at most {layers} deepstack_visual_indexes, one a layer, found {deeper}"));
+        }
+        Ok(Self { family, text, vision: Some(vision), image_tokens: Some(image_tokens), stop_ids })
     }
 }
 
@@ -126,6 +137,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::{Axes, RopeConfig, VisionDesign};
 
     /// As Qwen2.5-VL-3B-Instruct is published.
     fn published() -> Value {
@@ -158,9 +170,72 @@ mod tests {
         let config = read(&published()).unwrap();
         let vision = config.vision.unwrap();
         assert_eq!((config.text.head_width, config.text.is_head_tied, config.text.qkv_bias), (128, true, true));
-        assert_eq!(config.text.rope, super::super::RopeConfig { theta: 1e6, axis_sections: Some([16, 24, 24]) });
-        assert_eq!((vision.window, vision.patch_values(), vision.rope_theta), (4, 1176, 1e4));
+        assert_eq!(config.text.rope, RopeConfig { theta: 1e6, axes: Axes::InTurn([16, 24, 24]) });
+        assert_eq!((vision.patch_values(), vision.rope_theta), (1176, 1e4));
+        let full_attention_layers = vec![7, 15, 23, 31];
+        assert_eq!(vision.design, VisionDesign::Windowed { window: 4, full_attention_layers });
         assert_eq!(config.stop_ids, [151_645]);
+    }
+
+    /// As Qwen3-VL-4B-Instruct is published.
+    fn published_3() -> Value {
+        let json = r#"{
+            "architectures": ["Qwen3VLForConditionalGeneration"], "image_token_id": 151655, "model_type": "qwen3_vl",
+            "text_config": {
+                "attention_bias": false, "attention_dropout": 0.0, "bos_token_id": 151643, "dtype": "bfloat16",
+                "eos_token_id": 151645, "head_dim": 128, "hidden_act": "silu", "hidden_size": 2560,
+                "initializer_range": 0.02, "intermediate_size": 9728, "max_position_embeddings": 262144,
+                "model_type": "qwen3_vl_text", "num_attention_heads": 32, "num_hidden_layers": 36,
+                "num_key_value_heads": 8, "rms_norm_eps": 1e-06,
+                "rope_scaling": {"mrope_interleaved": true, "mrope_section": [24, 20, 20], "rope_type": "default"},
+                "rope_theta": 5000000, "tie_word_embeddings": true, "use_cache": true, "vocab_size": 151936
+            },
+            "tie_word_embeddings": true, "transformers_version": "4.57.0.dev0", "video_token_id": 151656,
+            "vision_config": {
+                "deepstack_visual_indexes": [5, 11, 17], "depth": 24, "hidden_act": "gelu_pytorch_tanh",
+                "hidden_size": 1024, "in_channels": 3, "initializer_range": 0.02, "intermediate_size": 4096,
+                "model_type": "qwen3_vl", "num_heads": 16, "num_position_embeddings": 2304, "out_hidden_size": 2560,
+                "patch_size": 16, "spatial_merge_size": 2, "temporal_patch_size": 2
+            },
+            "vision_end_token_id": 151653, "vision_start_token_id": 151652
+        }"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn reads_what_is_published_of_the_next_generation() {
+        let config = read(&published_3()).unwrap();
+        let (text, vision) = (&config.text, config.vision.as_ref().unwrap());
+        assert_eq!((text.head_width, text.is_head_tied, text.qkv_bias, text.has_head_norms), (128, true, false, true));
+        assert_eq!(text.rope, RopeConfig { theta: 5e6, axes: Axes::Interleaved([24, 20, 20]) });
+        assert_eq!((vision.patch_values(), vision.rope_theta), (1536, 1e4));
+        assert_eq!(vision.design, VisionDesign::DeepStack { places_side: 48, layers: vec![5, 11, 17] });
+        assert_eq!(config.stop_ids, [151_645]);
+    }
+
+    #[test]
+    fn refuses_what_the_next_generation_does_not_have() {
+        let refused = |part: &str, key: &str, value: Value| {
+            let mut keys = published_3();
+            keys[part][key] = value;
+            read(&keys).unwrap_err()
+        };
+        assert!(refused("vision_config", "window_size", 112.into()).contains("unknown keys window_size"));
+        assert!(
+            refused("vision_config", "hidden_act", "silu".into()).contains("expected hidden_act gelu_pytorch_tanh")
+        );
+        assert!(refused("vision_config", "num_position_embeddings", 2300.into()).contains("a square, found 2300"));
+        for layers in [json!([5, 5]), json!([11, 5]), json!([24])] {
+            assert!(refused("vision_config", "deepstack_visual_indexes", layers).contains("ascending order below 24"));
+        }
+        assert!(refused("vision_config", "out_hidden_size", 2048.into()).contains("expected out_hidden_size 2560"));
+        assert!(refused("text_config", "attention_bias", true.into()).contains("expected attention_bias false"));
+        assert!(refused("text_config", "num_hidden_layers", 2.into()).contains("at most 2 deepstack_visual_indexes"));
+        assert!(refused("text_config", "num_experts", 128.into()).contains("unknown keys num_experts"));
+        let in_turn = json!({"mrope_interleaved": false, "mrope_section": [24, 20, 20]});
+        assert!(refused("text_config", "rope_scaling", in_turn).contains("expected mrope_interleaved true"));
+        let long = json!({"mrope_section": [16, 24, 24]});
+        assert!(refused("text_config", "rope_scaling", long).contains("every third of 64"));
     }
 
     /// As transformers 4.52 to 4.56 write it: everything twice, and the tied head only below.

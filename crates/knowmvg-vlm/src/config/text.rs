@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::checked::{no_unknown, only, size};
-use super::rope::RopeConfig;
+use super::rope::{RopeConfig, RopeFamily};
 
 /// Sizes and switches of a language model.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,19 +25,21 @@ pub struct TextConfig {
     pub head_width: usize,
     /// Added to a mean square before its root.
     pub norm_eps: f64,
-    /// Whether query, key and value have a bias (Qwen) or not (Llama).
+    /// Whether query, key and value have a bias (Qwen2.5) or not (Llama, Qwen3).
     pub qkv_bias: bool,
+    /// Whether each head of queries and keys is normed before it turns (Qwen3).
+    pub has_head_norms: bool,
     /// Whether the table of embeddings is the output head as well.
     pub is_head_tied: bool,
     /// How positions turn queries and keys.
     pub rope: RopeConfig,
 }
 
-/// The keys of a Llama or Qwen2.5-VL text configuration.
+/// The keys of a Llama, Qwen2.5-VL or Qwen3-VL text configuration.
 ///
 /// # Source
-/// `configuration_llama.py` and `configuration_qwen2_5_vl.py` of transformers 5.23.0, whose defaults these are where a
-/// file may omit a key.
+/// `configuration_llama.py`, `configuration_qwen2_5_vl.py` and `configuration_qwen3_vl.py` of transformers 5.23.0, whose
+/// defaults these are where a file may omit a key.
 #[derive(Debug, Deserialize)]
 pub(super) struct TextKeys {
     vocab_size: usize,
@@ -73,7 +75,31 @@ fn silu() -> String {
 /// What the family of a text model fixes without a key.
 pub(super) struct TextFamily {
     pub qkv_bias: bool,
-    pub rope_theta: f64,
+    pub has_head_norms: bool,
+    /// Width of a head where no key says it; as many as share out the width of a token if absent.
+    pub head_width: Option<usize>,
+    pub rope: RopeFamily,
+}
+
+impl TextFamily {
+    pub const LLAMA: Self = Self {
+        qkv_bias: false,
+        has_head_norms: false,
+        head_width: None,
+        rope: RopeFamily { theta: 10_000.0, sections: None, is_interleaved: false },
+    };
+    pub const QWEN2_5_VL: Self = Self {
+        qkv_bias: true,
+        has_head_norms: false,
+        head_width: None,
+        rope: RopeFamily { theta: 1_000_000.0, sections: None, is_interleaved: false },
+    };
+    pub const QWEN3_VL: Self = Self {
+        qkv_bias: false,
+        has_head_norms: true,
+        head_width: Some(128),
+        rope: RopeFamily { theta: 500_000.0, sections: Some([24, 20, 20]), is_interleaved: true },
+    };
 }
 
 impl TextConfig {
@@ -97,11 +123,12 @@ impl TextConfig {
             layers: size("num_hidden_layers", keys.num_hidden_layers, 1 << 10)?,
             heads,
             key_value_heads: size("num_key_value_heads", keys.num_key_value_heads.unwrap_or(heads), heads)?,
-            head_width: size("head_dim", keys.head_dim.unwrap_or(width / heads), 1 << 12)?,
+            head_width: size("head_dim", keys.head_dim.or(family.head_width).unwrap_or(width / heads), 1 << 12)?,
             norm_eps: keys.rms_norm_eps.unwrap_or(1e-6),
             qkv_bias: family.qkv_bias,
+            has_head_norms: family.has_head_norms,
             is_head_tied: keys.tie_word_embeddings.unwrap_or(false),
-            rope: RopeConfig::from_keys(keys.rope_theta, scaling, family.rope_theta)?,
+            rope: RopeConfig::from_keys(keys.rope_theta, scaling, &family.rope)?,
         };
         config.checked()
     }

@@ -1,5 +1,5 @@
 use super::file::Gguf;
-use crate::config::{Family, ModelConfig, RopeConfig, TextConfig, size};
+use crate::config::{Axes, Family, ModelConfig, RopeConfig, TextConfig, size};
 
 impl Gguf {
     /// What kind of model the file holds.
@@ -44,8 +44,9 @@ impl Gguf {
             head_width: or("llama.attention.key_length", width / heads, 1 << 12)?,
             norm_eps: self.float("llama.attention.layer_norm_rms_epsilon").unwrap_or(1e-5),
             qkv_bias: false,
+            has_head_norms: false,
             is_head_tied: !self.tensors().contains_key("output.weight"),
-            rope: RopeConfig { theta, axis_sections: None },
+            rope: RopeConfig { theta, axes: Axes::One },
         };
         config.checked()
     }

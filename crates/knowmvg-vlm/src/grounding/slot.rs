@@ -72,6 +72,31 @@ pub fn embed(model: &VisionLanguageModel, rows: &[Vec<Slot>], given: &Given) -> 
     Ok(Tensor::cat(all, 0).select(0, sources).reshape([count, slots, width]))
 }
 
+/// What belongs to image tokens, where they stand among the slots; zeros elsewhere.
+///
+/// # Shapes
+/// - `images`: of all rows, `[rows * image tokens, width]`; returns `[rows, slots, width]`
+///
+/// # Errors
+/// When a slot points at what is not there.
+pub(super) fn images_alone(rows: &[Vec<Slot>], images: &Tensor<2>) -> Result<Tensor<3>> {
+    let (count, slots) = (rows.len(), rows.first().map_or(0, Vec::len));
+    let [tokens, width] = images.dims();
+    let mut sources = Vec::with_capacity(count * slots);
+    for (index, row) in rows.iter().enumerate() {
+        for slot in row {
+            sources.push(match *slot {
+                Slot::Image(image) => within(index * (tokens / count) + image, tokens)? as i32 + 1,
+                _ => 0,
+            });
+        }
+    }
+    let device = images.device();
+    let sources = Tensor::<1, Int>::from_data(sources.as_slice(), &device);
+    let all = Tensor::cat(vec![Tensor::zeros([1, width], &device), images.clone()], 0);
+    Ok(all.select(0, sources).reshape([count, slots, width]))
+}
+
 /// Where each kind begins among all rows that are chosen from.
 struct Firsts {
     images: usize,

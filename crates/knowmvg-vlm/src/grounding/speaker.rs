@@ -4,11 +4,12 @@ use knowmvg::model::input::Features;
 use super::adapter::GroundingAdapter;
 use super::config::GroundingConfig;
 use super::prompt::{Words, prompt};
-use super::slot::{Given, Slot, embed};
+use super::slot::{Given, Slot, embed, images_alone};
 use crate::image::{Patches, Picture};
 use crate::model::VisionLanguageModel;
 use crate::positions::positions;
 use crate::text::{Cache, Position, TextBatch};
+use crate::vision::ImageRows;
 use crate::{Error, Result};
 
 /// A frozen language model that is asked about images; what it has learnt is given to each call.
@@ -23,6 +24,8 @@ pub struct Speaker {
 pub struct Look {
     /// Of all images, `[images * tokens, width]`.
     pub tokens: Tensor<2>,
+    /// What is added to them after the first layers of the language model; each as `tokens`.
+    deeper: Vec<Tensor<2>>,
     /// Tokens of one image.
     pub each: usize,
     /// Patches, where the model has eyes of its own.
@@ -38,7 +41,9 @@ impl Look {
     /// One image, seen `times` over.
     pub fn repeated(&self, times: usize) -> Self {
         let patches = (0..times).flat_map(|_| self.patches.iter().cloned()).collect();
-        Self { tokens: self.tokens.clone().repeat_dim(0, times), each: self.each, patches }
+        let repeated = |rows: &Tensor<2>| rows.clone().repeat_dim(0, times);
+        let deeper = self.deeper.iter().map(repeated).collect();
+        Self { tokens: repeated(&self.tokens), deeper, each: self.each, patches }
     }
 }
 
@@ -54,13 +59,14 @@ impl Speaker {
                 let values: Vec<f32> = images.iter().flat_map(|image| image.tokens.iter().copied()).collect();
                 let shape = [images.len(), values.len() / token_width / images.len().max(1), token_width];
                 let tokens = Tensor::from_data(TensorData::new(values, shape), &adapter.box_token.device());
-                Ok(Look { tokens: projector.forward(tokens, side), each: side * side, patches: vec![] })
+                let tokens = projector.forward(tokens, side);
+                Ok(Look { tokens, deeper: vec![], each: side * side, patches: vec![] })
             }
             None => {
                 let pictures = images.iter().map(|image| picture(image)).collect::<Result<Vec<_>>>()?;
                 let patches = self.model.look(&pictures)?;
-                let tokens = self.model.see_patches(&patches)?;
-                Ok(Look { each: tokens.dims()[0] / images.len().max(1), tokens, patches })
+                let ImageRows { tokens, deeper } = self.model.see_patches(&patches)?;
+                Ok(Look { each: tokens.dims()[0] / images.len().max(1), tokens, deeper, patches })
             }
         }
     }
@@ -100,7 +106,8 @@ impl Speaker {
         }
         let positions = self.positions(&filled, &is_token, look)?;
         let embeds = embed(&self.model, &filled, &given.with(look.tokens.clone(), adapter))?;
-        Ok(TextBatch { embeds, is_token, positions })
+        let deeper = look.deeper.iter().map(|rows| images_alone(&filled, rows)).collect::<Result<_>>()?;
+        Ok(TextBatch { embeds, is_token, positions, deeper })
     }
 
     /// A row that goes on after what the cache remembers; it shows no further image.
@@ -117,7 +124,7 @@ impl Speaker {
         let count = row.len();
         let none = Tensor::zeros([0, self.model.language().config().width], &adapter.box_token.device());
         let embeds = embed(&self.model, &[row], &knowledge.with(none, adapter))?;
-        Ok(TextBatch { embeds, is_token: vec![vec![true; count]], positions: cache.continued(count) })
+        Ok(TextBatch::without_images(embeds, vec![vec![true; count]], cache.continued(count)))
     }
 
     /// Hidden states of a batch, with what was learnt.

@@ -4,13 +4,14 @@ use super::picture::Picture;
 use super::resample::resample;
 use super::size::smart_size;
 use crate::Result;
-use crate::config::VisionConfig;
+use crate::config::{Family, VisionConfig};
 use crate::vision::Grid;
 
 /// How large pictures may be and how their colours are scaled: `preprocessor_config.json`.
 ///
 /// # Source
-/// `Qwen2VLImageProcessor` of transformers 5.23.0, with its defaults. The sizes of patches are the vision tower's.
+/// `Qwen2VLImageProcessor` of transformers 5.23.0, with its defaults; Qwen3-VL is published with it too, and with other values.
+/// The sizes of patches are the vision tower's.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct PreprocessorConfig {
@@ -42,6 +43,19 @@ impl Default for PreprocessorConfig {
 }
 
 impl PreprocessorConfig {
+    /// What a family is published with.
+    pub fn of(family: Family) -> Self {
+        match family {
+            Family::Llama | Family::Qwen2_5Vl => Self::default(),
+            Family::Qwen3Vl => Self {
+                size: Some(SizeKeys { shortest_edge: 256 * 256, longest_edge: 4096 * 4096 }),
+                image_mean: [0.5; 3],
+                image_std: [0.5; 3],
+                ..Self::default()
+            },
+        }
+    }
+
     /// Fewest and most pixels, by whichever keys say it.
     fn limits(&self) -> [usize; 2] {
         let [min, max] = self.size.as_ref().map_or([56 * 56, 28 * 28 * 1280], |s| [s.shortest_edge, s.longest_edge]);

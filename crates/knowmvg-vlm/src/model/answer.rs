@@ -49,7 +49,7 @@ impl VisionLanguageModel {
             }
             answered.push(id);
             let positions = cache.continued(1);
-            batch = TextBatch { embeds: self.language.embed(&[vec![id]])?, is_token: vec![vec![true]], positions };
+            batch = TextBatch::without_images(self.language.embed(&[vec![id]])?, vec![vec![true]], positions);
         }
         Ok(Answer { text: self.tokenizer.decode(&answered)?, ids: answered, ending })
     }

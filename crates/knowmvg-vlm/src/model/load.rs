@@ -68,7 +68,7 @@ impl VisionLanguageModel {
         let path = folder.join("config.json");
         let config = ModelConfig::from_json(&read(&path)?).map_err(|what| Error::Config { what, path })?;
         let tokenizer = TextTokenizer::open(&folder.join("tokenizer.json"))?;
-        let preprocessor = preprocessor(folder)?;
+        let preprocessor = preprocessor(folder, config.family)?;
         let path = folder.join("generation_config.json");
         let generation: Option<GenerationKeys> = optional_json(&path)?;
         let more_stop_ids = stop_ids(generation.as_ref().and_then(|keys| keys.eos_token_id.as_ref()));
@@ -105,6 +105,7 @@ impl VisionLanguageModel {
         let style = match config.family {
             Family::Llama => ChatStyle::SmolLm2,
             Family::Qwen2_5Vl => ChatStyle::Qwen,
+            Family::Qwen3Vl => ChatStyle::Qwen3,
         };
         Self { language, sight, tokenizer, style, stop_ids: config.stop_ids.clone(), device: device.clone() }
     }
@@ -147,13 +148,14 @@ pub(crate) fn sees(path: &Path) -> Result<bool> {
     Ok(config.vision.is_some())
 }
 
-/// From `preprocessor_config.json`, or from the `processor_config.json` of newer versions of transformers.
-fn preprocessor(folder: &Path) -> Result<PreprocessorConfig> {
+/// From `preprocessor_config.json`, or from the `processor_config.json` of newer versions of transformers; as the family's are
+/// published where there is neither.
+fn preprocessor(folder: &Path, family: Family) -> Result<PreprocessorConfig> {
     if let Some(preprocessor) = optional_json(&folder.join("preprocessor_config.json"))? {
         return Ok(preprocessor);
     }
     let processor: Option<ProcessorKeys> = optional_json(&folder.join("processor_config.json"))?;
-    Ok(processor.and_then(|keys| keys.image_processor).unwrap_or_default())
+    Ok(processor.and_then(|keys| keys.image_processor).unwrap_or_else(|| PreprocessorConfig::of(family)))
 }
 
 /// What is read of `processor_config.json`.

@@ -68,6 +68,13 @@ impl VisionLanguageModel {
         Self { language: self.language.no_grad(), sight, ..self }
     }
 
+    /// A copy of the weights on another device, with a graph of its own.
+    pub fn on(&self, device: &Device) -> Self {
+        let fork = |sight: Sight| Sight { tower: sight.tower.fork(device), ..sight };
+        let sight = self.sight.clone().map(fork);
+        Self { language: self.language.clone().fork(device), sight, device: device.clone(), ..self.clone() }
+    }
+
     /// The same weights, off the graph that gradients are taken on.
     pub fn valid(&self) -> Self {
         let sight = self.sight.as_ref().map(|sight| Sight { tower: sight.tower.valid(), ..sight.clone() });

@@ -5,7 +5,7 @@ use crate::config::ImageTokens;
 use crate::image::{Patches, Picture};
 use crate::positions::positions;
 use crate::text::TextBatch;
-use crate::vision::Grid;
+use crate::vision::{Grid, ImageRows};
 use crate::{Error, Result};
 
 impl VisionLanguageModel {
@@ -45,24 +45,22 @@ impl VisionLanguageModel {
         }
         let grids: Vec<Grid> = pictures.iter().map(|picture| picture.grid).collect();
         let positions = positions(ids, &is_token, &grids, sight.tower.config().merge, sight.tokens)?;
-        let embeds = if pictures.is_empty() {
-            embeds
-        } else {
-            let is_image = |(id, is_token): (&u32, &bool)| *is_token && *id == sight.tokens.image;
-            let flags = ids.iter().flatten().zip(is_token.iter().flatten()).map(is_image).collect::<Vec<_>>();
-            replaced(embeds, &flags, self.see(sight, pictures, &grids)?)
-        };
-        Ok(TextBatch { embeds, is_token, positions })
+        if pictures.is_empty() {
+            return Ok(TextBatch::without_images(embeds, is_token, positions));
+        }
+        let is_image = |(id, is_token): (&u32, &bool)| *is_token && *id == sight.tokens.image;
+        let flags = ids.iter().flatten().zip(is_token.iter().flatten()).map(is_image).collect::<Vec<_>>();
+        let ImageRows { tokens, deeper } = self.see(sight, pictures, &grids)?;
+        let alone = |rows: Tensor<2>| replaced(embeds.zeros_like(), &flags, rows);
+        let deeper = deeper.into_iter().map(alone).collect();
+        Ok(TextBatch { embeds: replaced(embeds, &flags, tokens), is_token, positions, deeper })
     }
 
     /// The tokens of pictures that were looked at, one after the other.
     ///
-    /// # Shapes
-    /// - returns `[tokens of all pictures, width]`
-    ///
     /// # Errors
     /// When the model has no vision tower.
-    pub fn see_patches(&self, pictures: &[Patches]) -> Result<Tensor<2>> {
+    pub fn see_patches(&self, pictures: &[Patches]) -> Result<ImageRows> {
         let grids: Vec<Grid> = pictures.iter().map(|picture| picture.grid).collect();
         self.see(self.sight()?, pictures, &grids)
     }
@@ -72,7 +70,7 @@ impl VisionLanguageModel {
         self.sight.as_ref().map(|sight| (sight.tokens, sight.tower.config().merge))
     }
 
-    fn see(&self, sight: &Sight, pictures: &[Patches], grids: &[Grid]) -> Result<Tensor<2>> {
+    fn see(&self, sight: &Sight, pictures: &[Patches], grids: &[Grid]) -> Result<ImageRows> {
         let values: Vec<f32> = pictures.iter().flat_map(|picture| picture.values.iter().copied()).collect();
         let width = sight.tower.config().patch_values();
         let shape = [values.len() / width, width];

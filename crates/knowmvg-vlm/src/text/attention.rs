@@ -1,4 +1,5 @@
 use burn::module::Module;
+use burn::nn::RmsNorm;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
@@ -6,19 +7,22 @@ use super::attend::{Asked, Heads, Memory, attend};
 use super::lora::{LayerLora, Target, all_changed, changed};
 use super::projection::Projection;
 use super::rotary::Rotation;
+use super::slices;
 use crate::config::TextConfig;
 use crate::weights::{Bias, WeightReader};
 
 /// Attention in which several heads share keys and values.
 ///
 /// # Source
-/// Ainslie et al. 2023, *GQA*; `LlamaAttention` and `Qwen2_5_VLAttention` of transformers 5.23.0.
+/// Ainslie et al. 2023, *GQA*; `LlamaAttention`, `Qwen2_5_VLAttention` and `Qwen3VLTextAttention` of transformers 5.23.0.
 #[derive(Module, Debug)]
 pub struct Attention {
     q_proj: Projection,
     k_proj: Projection,
     v_proj: Projection,
     o_proj: Projection,
+    q_norm: Option<RmsNorm>,
+    k_norm: Option<RmsNorm>,
     heads: usize,
     key_value_heads: usize,
     head_width: usize,
@@ -45,12 +49,18 @@ struct Turned {
 }
 
 impl Attention {
-    /// Reads the four maps below `prefix`.
+    /// Reads the four maps below `prefix`, and the norms of heads where there are any.
     pub fn load(reader: &mut WeightReader, prefix: &str, config: &TextConfig) -> Self {
         let asked = config.heads * config.head_width;
         let shared = config.key_value_heads * config.head_width;
         let bias = Bias::from_flag(config.qkv_bias);
+        let mut norm = |name: &str| {
+            let has_norm = config.has_head_norms;
+            has_norm.then(|| reader.norm(&format!("{prefix}.{name}"), config.head_width, config.norm_eps))
+        };
         Self {
+            q_norm: norm("q_norm"),
+            k_norm: norm("k_norm"),
             q_proj: reader.projection(&format!("{prefix}.q_proj"), [config.width, asked], bias),
             k_proj: reader.projection(&format!("{prefix}.k_proj"), [config.width, shared], bias),
             v_proj: reader.projection(&format!("{prefix}.v_proj"), [config.width, shared], bias),
@@ -76,6 +86,8 @@ impl Attention {
     ) -> Tensor<3> {
         let maps = [(&self.q_proj, Target::QProj), (&self.k_proj, Target::KProj), (&self.v_proj, Target::VProj)];
         let [queries, keys, values] = all_changed(maps, lora, rows);
+        let [queries, keys] =
+            [(&self.q_norm, queries), (&self.k_norm, keys)].map(|(norm, rows)| self.normed(norm, rows));
         let asked = Asked { queries, keys, values };
         let context = match self.is_quantized() {
             true => self.mix_slices(asked, rotation, hidden, memory),
@@ -87,6 +99,21 @@ impl Attention {
     /// Whether its maps stay quantised: then nothing can learn, and slices will do.
     pub fn is_quantized(&self) -> bool {
         self.q_proj.is_quantized()
+    }
+
+    /// Every head of every row by itself.
+    ///
+    /// # Shapes
+    /// - `rows`: `[batch, tokens, heads * head_width]`; returns the same
+    fn normed(&self, norm: &Option<RmsNorm>, rows: Tensor<3>) -> Tensor<3> {
+        let Some(norm) = norm else { return rows };
+        let [batch, tokens, width] = rows.dims();
+        let heads = rows.reshape([batch, tokens, width / self.head_width, self.head_width]);
+        let heads = match self.is_quantized() {
+            true => slices::norm(norm, heads),
+            false => norm.forward(heads),
+        };
+        heads.reshape([batch, tokens, width])
     }
 
     fn mix_slices(
@@ -151,7 +178,7 @@ mod tests {
 
     use super::super::mask::hide;
     use super::*;
-    use crate::config::RopeConfig;
+    use crate::config::{Axes, RopeConfig};
 
     fn random(shape: [usize; 3]) -> Tensor<3> {
         Tensor::random(shape, Distribution::Uniform(-2.0, 2.0), &Device::flex())
@@ -164,8 +191,10 @@ mod tests {
         let linear = || Projection::Full(LinearConfig::new(1, 1).init(&device));
         let (heads, key_value_heads, head_width) = (6, 2, 8);
         let [q_proj, k_proj, v_proj, o_proj] = [linear(), linear(), linear(), linear()];
-        let attention = Attention { q_proj, k_proj, v_proj, o_proj, heads, key_value_heads, head_width };
-        let rope = RopeConfig { theta: 1e4, axis_sections: None };
+        let [q_norm, k_norm] = [None, None];
+        let attention =
+            Attention { q_proj, k_proj, v_proj, o_proj, q_norm, k_norm, heads, key_value_heads, head_width };
+        let rope = RopeConfig { theta: 1e4, axes: Axes::One };
         let [mut of_tensors, mut of_slices] = [None, None];
         let mut is_token = vec![vec![], vec![]];
         for (start, tokens) in [(0, 70), (70, 1)] {

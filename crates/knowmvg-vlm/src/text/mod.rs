@@ -1,4 +1,4 @@
-//! The language model: Llama and Qwen2.5-VL's text part, by configuration.
+//! The language model: Llama and the text parts of Qwen2.5-VL and Qwen3-VL, by configuration.
 //!
 //! `TextBatch -> hidden states [batch, tokens, width] -> logits [batch, tokens, vocabulary]`
 

@@ -15,7 +15,8 @@ use crate::{Error, Result};
 /// A decoder-only language model: every token sees itself and those before it.
 ///
 /// # Source
-/// `LlamaForCausalLM` and the text part of `Qwen2_5_VLForConditionalGeneration`, transformers 5.23.0.
+/// `LlamaForCausalLM` and the text parts of `Qwen2_5_VLForConditionalGeneration` and `Qwen3VLForConditionalGeneration`,
+/// transformers 5.23.0.
 #[derive(Module, Debug)]
 pub struct LanguageModel {
     embed_tokens: Table,
@@ -44,6 +45,9 @@ pub struct TextBatch {
     pub is_token: Vec<Vec<bool>>,
     /// Where each token stands, `[batch, tokens]`; what padding has does not matter.
     pub positions: Vec<Vec<Position>>,
+    /// Added to the rows after each of the first layers, as `embeds` and zero but where an image is: what lower layers of a
+    /// vision tower saw (Meng et al. 2024, *DeepStack*).
+    pub deeper: Vec<Tensor<3>>,
 }
 
 impl LanguageModel {
@@ -108,7 +112,7 @@ impl LanguageModel {
         cache: &mut Cache,
         lora: Option<&LoraAdapters>,
     ) -> Result<Tensor<3>> {
-        batch.check(cache)?;
+        batch.check(cache, self.layers.len())?;
         let changes = lora.map_or(&[][..], LoraAdapters::layers);
         if lora.is_some() && changes.len() != self.layers.len() {
             let (expected, found) = (self.layers.len(), changes.len());
@@ -123,6 +127,9 @@ impl LanguageModel {
             let mut rows = batch.embeds;
             for (index, (layer, memory)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
                 rows = layer.forward(rows, &rotation, hidden.as_ref(), memory, changes.get(index));
+                if let Some(deeper) = batch.deeper.get(index) {
+                    rows = rows + deeper.clone();
+                }
             }
             self.norm.forward(rows)
         };
@@ -162,16 +169,26 @@ impl TextBatch {
     /// As [`LanguageModel::embed`], or when ids and `is_token` differ in size.
     pub fn of_text(model: &LanguageModel, ids: &[Vec<u32>], is_token: Vec<Vec<bool>>) -> Result<Self> {
         let positions = is_token.iter().map(|row| counted(row)).collect();
-        Ok(Self { embeds: model.embed(ids)?, is_token, positions })
+        Ok(Self::without_images(model.embed(ids)?, is_token, positions))
     }
 
-    fn check(&self, cache: &Cache) -> Result<()> {
+    /// Rows that show no image, or nothing of one but its tokens.
+    pub fn without_images(embeds: Tensor<3>, is_token: Vec<Vec<bool>>, positions: Vec<Vec<Position>>) -> Self {
+        Self { embeds, is_token, positions, deeper: vec![] }
+    }
+
+    fn check(&self, cache: &Cache, layers: usize) -> Result<()> {
         let [rows, tokens, _] = self.embeds.dims();
         let fits = |lens: Vec<usize>| lens.len() == rows && lens.iter().all(|len| *len == tokens);
         let are_equal =
             fits(self.is_token.iter().map(Vec::len).collect()) && fits(self.positions.iter().map(Vec::len).collect());
         if !are_equal {
             return Err(Error::Input(format!("expected masks and positions of {rows} rows of {tokens} tokens")));
+        }
+        if self.deeper.len() > layers || self.deeper.iter().any(|deeper| deeper.dims() != self.embeds.dims()) {
+            return Err(Error::Input(format!(
+                "expected what is added to {layers} layers at most in the size of the rows"
+            )));
         }
         if !cache.is_empty() && cache.is_token.len() != rows {
             let known = cache.is_token.len();

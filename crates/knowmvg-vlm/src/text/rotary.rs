@@ -20,11 +20,11 @@ impl Rotation {
     ///
     /// # Source
     /// Su et al. 2021 (RoPE), in the layout of Hugging Face: pair `j` of a head is `(j, j + head_width / 2)` and turns by
-    /// `position * theta^(-2 j / head_width)`. With sections (Wang et al. 2024, M-RoPE), the first pairs turn with time,
-    /// the next with the row, the last with the column.
+    /// `position * theta^(-2 j / head_width)`. With sections (Wang et al. 2024, M-RoPE), [`Axes`](crate::config::Axes) says
+    /// with which of its three positions.
     pub fn of_text(rope: &RopeConfig, head_width: usize, positions: &[Vec<Position>], device: &Device) -> Self {
         let frequencies = frequencies(rope.theta, head_width);
-        let axes = axes(rope.axis_sections, head_width / 2);
+        let axes = rope.axes.of_pairs(head_width / 2);
         let angles = |position: &Position| -> Vec<f32> {
             axes.iter().zip(&frequencies).map(|(axis, frequency)| position[*axis] as f32 * frequency).collect()
         };
@@ -63,26 +63,22 @@ pub(crate) fn frequencies(theta: f64, width: usize) -> Vec<f32> {
     (0..width / 2).map(|pair| 1.0 / (theta as f32).powf((2 * pair) as f32 / width as f32)).collect()
 }
 
-/// The axis with which each pair turns.
-fn axes(sections: Option<[usize; 3]>, pairs: usize) -> Vec<usize> {
-    let [time, rows, columns] = sections.unwrap_or([pairs, 0, 0]);
-    [(0, time), (1, rows), (2, columns)].into_iter().flat_map(|(axis, count)| vec![axis; count]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Axes;
 
     #[test]
     fn text_turns_alike_with_and_without_sections() {
         let device = Device::flex();
         let positions = vec![vec![[0; 3], [5; 3], [70_000; 3]]];
-        let turned = |axis_sections| {
-            let rope = RopeConfig { theta: 1e4, axis_sections };
+        let turned = |axes| {
+            let rope = RopeConfig { theta: 1e4, axes };
             let heads = Tensor::<4>::ones([1, 2, 3, 8], &device);
             Rotation::of_text(&rope, 8, &positions, &device).turn(heads).into_data()
         };
-        assert_eq!(turned(None), turned(Some([1, 1, 2])));
+        assert_eq!(turned(Axes::One), turned(Axes::InTurn([1, 1, 2])));
+        assert_eq!(turned(Axes::One), turned(Axes::Interleaved([2, 1, 1])));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod made_up;
 mod run;
 mod state;
 mod validate;
+mod workers;
 mod write;
 
 pub use config::VlmTrainConfig;

@@ -34,6 +34,7 @@ use super::learn::Terms;
 use super::made_up::MadeUp;
 use super::state::{Learnt, Progress, State};
 use super::validate::{Tally, Validator};
+use super::workers::{Worker, Workers};
 use super::{checkpoint, export, failed};
 use crate::VisionLanguageModel;
 use crate::grounding::{GroundingAdapter, Speaker, folder};
@@ -44,12 +45,11 @@ const STAGE: &str = "language";
 /// A run's fixed parts.
 pub struct Run {
     config: VlmTrainConfig,
-    /// With a graph for gradients.
-    device: Device,
     grounder: Grounder,
     /// Sizes and switches of the decoder; the switches may be another arm's.
     decoder: ModelConfig,
-    speaker: Speaker,
+    /// The language model, on every device.
+    workers: Workers,
     corpus: Corpus,
     cache: FeatureCache,
     train: Vec<Sample>,
@@ -61,19 +61,24 @@ pub struct Run {
 
 impl Run {
     /// Reads the corpus, the decoder and the language model; no step is taken yet. All but the image encoder will compute on
-    /// `device`.
+    /// `devices`: the parts of a batch side by side on all of them, everything else on the first.
     ///
     /// # Errors
-    /// When a file is missing or malformed, or a label is unknown.
-    pub fn prepare(config: VlmTrainConfig, device: &Device) -> Result<Self, TrainError> {
+    /// When a file is missing or malformed, a label is unknown, or there is no device.
+    pub fn prepare(config: VlmTrainConfig, devices: &[Device]) -> Result<Self, TrainError> {
+        let [first, others @ ..] = devices else {
+            return Err(TrainError::Config("expected at least one device to train on, found none".into()));
+        };
         fs::create_dir_all(&config.output).map_err(|source| TrainError::Io { source, path: config.output.clone() })?;
-        let grounder = Grounder::load_on(&config.model, device).map_err(failed)?;
+        let grounder = Grounder::load_on(&config.model, first).map_err(failed)?;
         let mut decoder = grounder.config().clone();
         decoder.switches = config.switches.unwrap_or(decoder.switches);
         let side = decoder.image_side;
         config.reader.check(side / grounder.tower().config().patch_size).map_err(TrainError::Config)?;
-        let device = config.learning_device(device);
+        let device = config.learning_device(first);
+        let others: Vec<Device> = others.iter().map(|device| config.learning_device(device)).collect();
         let model = VisionLanguageModel::load_on(&config.language, &device).map_err(failed)?;
+        let speaker = Speaker { model: model.frozen(), config: config.reader.clone() };
         let root = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
         let cache = FeatureCache::new(&root, grounder.tower(), grounder.tower_sha256(), side);
         let corpus = Corpus::open(&config.corpus)?;
@@ -97,9 +102,8 @@ impl Run {
             drawn: Drawn::of(train.iter().chain(&val)),
             made_up: MadeUp::of(&train, config.data.made_up),
             labels: labels.known().clone(),
-            speaker: Speaker { model: model.frozen(), config: config.reader.clone() },
+            workers: Workers::new(Worker { device, speaker }, &others),
             config,
-            device,
             grounder,
             decoder,
             corpus,
@@ -131,7 +135,7 @@ impl Run {
             for (index, members) in plan.iter().enumerate() {
                 let shards = self.shards(members, epoch, index, &priors)?;
                 let reads = Decoder { config: &self.decoder, ..self.grounder.decoder() };
-                let terms = state.step(&shards, total, &self.speaker, &reads, &self.config).map_err(failed)?;
+                let terms = state.step(&shards, total, &self.workers, &reads, &self.config).map_err(failed)?;
                 sums.add(&terms, 1.0 / plan.len() as f64);
                 observer.advance(1);
             }
@@ -146,17 +150,17 @@ impl Run {
     }
 
     fn first_state(&self) -> Result<State, TrainError> {
-        let device = self.device.clone();
+        let Worker { device, speaker } = self.workers.first();
         let own = self.grounder.decoder();
         let (adapter, decoder) = params::build(|| {
             device.seed(self.config.seed);
-            let adapter = GroundingAdapter::init(&self.config.reader, &self.speaker.model, &self.decoder, &device);
-            let decoder = GroundingModel::init(&self.decoder, own.patch_size, &device);
+            let adapter = GroundingAdapter::init(&self.config.reader, &speaker.model, &self.decoder, device);
+            let decoder = GroundingModel::init(&self.decoder, own.patch_size, device);
             (with_stable_ids(adapter), with_stable_ids(decoder))
         });
         let adapter = match &self.config.init {
             Some(folder) => {
-                let Speaker { model, config } = &self.speaker;
+                let Speaker { model, config } = speaker;
                 let learnt = folder::read_learnt_for(folder, &self.config.language, config, model, &self.decoder);
                 WeightAverage::new(&learnt.map_err(failed)?).applied_to(adapter)
             }
@@ -219,7 +223,7 @@ impl Run {
         let mut rng = self.rng(&format!("{epoch} {index}"));
         let members = members.iter().map(|(sample, view)| self.member(&self.train[*sample], *view, priors, &mut rng));
         let members = members.collect::<Result<Vec<Member>, TrainError>>()?;
-        let even = members.len().div_ceil(self.config.data.shards.max(1));
+        let even = members.len().div_ceil(self.workers.at_once(self.config.data.shards));
         let size = self.config.data.micro_batch.map_or(even, |most| even.min(most.max(1)));
         let mut shards: Vec<Vec<Member>> = vec![];
         for member in members {
@@ -278,7 +282,7 @@ impl Run {
     fn validate(&self, state: &mut State, observer: &mut dyn Observer) -> Result<BTreeMap<String, f64>, TrainError> {
         let (adapter, model) = (state.adapter.averaged(), state.decoder.averaged());
         let decoder = Decoder { model: &model, config: &self.decoder, ..self.grounder.decoder() };
-        let speaker = Speaker { model: self.speaker.model.valid(), config: self.config.reader.clone() };
+        let speaker = Speaker { model: self.workers.first().speaker.model.valid(), config: self.config.reader.clone() };
         let validator = Validator {
             speaker: &speaker,
             adapter: &adapter,

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::batch::Member;
 use super::config::VlmTrainConfig;
 use super::learn::{Learner, Terms};
+use super::workers::{Worker, Workers};
 use crate::Result;
-use crate::grounding::{GroundingAdapter, Speaker};
+use crate::grounding::GroundingAdapter;
 
 /// How far a run is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -81,65 +82,74 @@ impl State {
         &mut self,
         shards: &[Vec<Member>],
         total: usize,
-        speaker: &Speaker,
+        workers: &Workers,
         reads: &Decoder,
         config: &VlmTrainConfig,
     ) -> Result<Terms> {
         let step = self.progress.step;
-        let all: usize = shards.iter().map(Vec::len).sum();
-        let (adapter, decoder) = (&self.adapter.module, &self.decoder.module);
-        // Learns from one part on a thread of its own.
-        let learn = |index: usize, members: &[Member]| {
-            let share = members.len() as f64 / all as f64;
-            let seed = config.seed ^ ((step as u64) << 20) ^ ((index as u64) << 56);
-            // A fork has a graph of its own: backward passes of two threads must not meet in shared parameters.
-            let device = adapter.box_token.device();
-            let (adapter, decoder) = (adapter.clone().fork(&device), decoder.clone().fork(&device));
-            let learner = Learner { speaker, adapter: &adapter, decoder: &decoder, reads, weights: &config.loss };
-            learned(&learner, members, share, seed)
-        };
-        let mut learnt: Vec<Result<Learned>> = vec![];
-        for round in shards.chunks(config.data.shards.max(1)) {
-            let (learn, first) = (&learn, learnt.len());
-            std::thread::scope(|scope| {
-                let begin = |(at, members)| scope.spawn(move || learn(first + at, members));
-                let threads: Vec<_> = round.iter().map(Vec::as_slice).enumerate().map(begin).collect();
-                learnt.extend(threads.into_iter().map(|thread| thread.join().expect("a shard does not panic")));
-            });
-        }
-        let mut terms = Terms::default();
-        let (mut of_adapter, mut of_decoder) = (GradientsAccumulator::new(), GradientsAccumulator::new());
-        for learned in learnt {
-            let Learned { adapter, decoder, terms: own, share } = learned?;
-            of_adapter.accumulate(&self.adapter.module, adapter);
-            of_decoder.accumulate(&self.decoder.module, decoder);
-            terms.add(&own, share);
-        }
+        let Learned { adapter, decoder, terms } = self.learnt(shards, workers, reads, config)?;
         let rate = config.stage.rate(step, total);
-        self.adapter.step(rate, of_adapter.grads(), config.stage.ema);
+        self.adapter.step(rate, adapter, config.stage.ema);
         if config.decoder_rate > 0.0 {
-            self.decoder.step(rate * config.decoder_rate, of_decoder.grads(), config.stage.ema);
+            self.decoder.step(rate * config.decoder_rate, decoder, config.stage.ema);
         }
         self.progress.step += 1;
         Ok(terms)
     }
+
+    /// Learns from every shard on the device of its turn, and brings what is learnt to the first, where it is added up in the
+    /// order of the shards.
+    fn learnt(
+        &self,
+        shards: &[Vec<Member>],
+        workers: &Workers,
+        reads: &Decoder,
+        config: &VlmTrainConfig,
+    ) -> Result<Learned> {
+        let all: usize = shards.iter().map(Vec::len).sum();
+        let (adapter, decoder) = (&self.adapter.module, &self.decoder.module);
+        let home = &workers.first().device;
+        let learn = |index: usize, members: &Vec<Member>, Worker { device, speaker }: &Worker| -> Result<Learned> {
+            let share = members.len() as f64 / all as f64;
+            let seed = config.seed ^ ((self.progress.step as u64) << 20) ^ ((index as u64) << 56);
+            // A fork has a graph of its own: backward passes of two threads must not meet in shared parameters.
+            let (forked, fork) = (adapter.clone().fork(device), decoder.clone().fork(device));
+            let learner = Learner { speaker, adapter: &forked, decoder: &fork, reads, weights: &config.loss };
+            let Learned { adapter: of_adapter, decoder: of_decoder, terms } = learned(&learner, members, share, seed)?;
+            let [of_adapter, of_decoder] = [of_adapter.to_device(home, adapter), of_decoder.to_device(home, decoder)];
+            Ok(Learned { adapter: of_adapter, decoder: of_decoder, terms })
+        };
+        let mut terms = Terms::default();
+        let (mut of_adapter, mut of_decoder) = (GradientsAccumulator::new(), GradientsAccumulator::new());
+        for learned in workers.each(shards, workers.at_once(config.data.shards), learn) {
+            let learned = learned?;
+            of_adapter.accumulate(adapter, learned.adapter);
+            of_decoder.accumulate(decoder, learned.decoder);
+            terms.add(&learned.terms, 1.0);
+        }
+        Ok(Learned { adapter: of_adapter.grads(), decoder: of_decoder.grads(), terms })
+    }
 }
 
-/// Gradients of one shard.
+/// Gradients of a shard, or of several, and their part of the terms.
 struct Learned {
     adapter: GradientsParams,
     decoder: GradientsParams,
     terms: Terms,
-    share: f64,
 }
 
 fn learned(learner: &Learner, members: &[Member], share: f64, seed: u64) -> Result<Learned> {
-    let (loss, terms) = learner.loss(members, &mut ChaCha8Rng::seed_from_u64(seed))?;
+    let (loss, own) = learner.loss(members, &mut ChaCha8Rng::seed_from_u64(seed))?;
     let mut gradients = (loss * share).backward();
+    let mut terms = Terms::default();
+    terms.add(&own, share);
     Ok(Learned {
         adapter: GradientsParams::from_module(&mut gradients, learner.adapter),
         decoder: GradientsParams::from_module(&mut gradients, learner.decoder),
         terms,
-        share,
     })
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,33 +1,31 @@
 use burn::module::Module;
-use burn::nn::RmsNorm;
 use burn::tensor::Tensor;
 
 use super::attention::VisionAttention;
+use super::mlp::VisionMlp;
+use super::norm::VisionNorm;
 use crate::config::VisionConfig;
-use crate::text::{GatedMlp, Rotation};
-use crate::weights::{Bias, WeightReader};
-
-/// Added to a mean square before its root; no key of the configuration sets it.
-pub(super) const NORM_EPS: f64 = 1e-6;
+use crate::text::Rotation;
+use crate::weights::WeightReader;
 
 /// One layer of the tower.
 #[derive(Module, Debug)]
 pub struct VisionBlock {
-    norm1: RmsNorm,
-    norm2: RmsNorm,
+    norm1: VisionNorm,
+    norm2: VisionNorm,
     attn: VisionAttention,
-    mlp: GatedMlp,
+    mlp: VisionMlp,
 }
 
 impl VisionBlock {
     /// Reads a layer below `prefix`.
     pub fn load(reader: &mut WeightReader, prefix: &str, config: &VisionConfig) -> Self {
-        let sizes = [config.width, config.inner_width];
+        let mut norm = |name: &str| VisionNorm::load(reader, &format!("{prefix}.{name}"), config.width, &config.design);
         Self {
-            norm1: reader.norm(&format!("{prefix}.norm1"), config.width, NORM_EPS),
-            norm2: reader.norm(&format!("{prefix}.norm2"), config.width, NORM_EPS),
+            norm1: norm("norm1"),
+            norm2: norm("norm2"),
             attn: VisionAttention::load(reader, &format!("{prefix}.attn"), config),
-            mlp: GatedMlp::load(reader, &format!("{prefix}.mlp"), sizes, Bias::Present),
+            mlp: VisionMlp::load(reader, &format!("{prefix}.mlp"), config),
         }
     }
 
@@ -36,6 +34,6 @@ impl VisionBlock {
     /// - `groups`: how many patches side by side attend to each other, in order
     pub fn forward(&self, patches: Tensor<3>, rotation: &Rotation, groups: &[usize]) -> Tensor<3> {
         let patches = patches.clone() + self.attn.forward(self.norm1.forward(patches), rotation, groups);
-        patches.clone() + self.mlp.forward(self.norm2.forward(patches), None)
+        patches.clone() + self.mlp.forward(self.norm2.forward(patches))
     }
 }

@@ -1,28 +1,42 @@
 use burn::module::Module;
-use burn::nn::{Linear, RmsNorm};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::gelu;
 
-use super::block::NORM_EPS;
-use crate::config::VisionConfig;
+use super::norm::VisionNorm;
+use crate::config::{VisionConfig, VisionDesign};
 use crate::weights::{Bias, WeightReader};
 
 /// Makes one token of the language model of each square of patches.
 #[derive(Module, Debug)]
 pub struct Merger {
-    ln_q: RmsNorm,
+    norm: VisionNorm,
     inner: Linear,
     outer: Linear,
 }
 
+/// What a merger norms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Normed {
+    /// Each patch, before its square is put together.
+    Patches,
+    /// Each square as a whole.
+    Squares,
+}
+
 impl Merger {
     /// Reads the norm and the two maps below `prefix`.
-    pub fn load(reader: &mut WeightReader, prefix: &str, config: &VisionConfig) -> Self {
+    pub(super) fn load(reader: &mut WeightReader, prefix: &str, config: &VisionConfig, normed: Normed) -> Self {
+        let [norm, inner, outer] = match config.design {
+            VisionDesign::Windowed { .. } => ["ln_q", "mlp.0", "mlp.2"],
+            VisionDesign::DeepStack { .. } => ["norm", "linear_fc1", "linear_fc2"],
+        };
         let square = config.width * config.merge * config.merge;
+        let width = if normed == Normed::Patches { config.width } else { square };
         Self {
-            ln_q: reader.norm(&format!("{prefix}.ln_q"), config.width, NORM_EPS),
-            inner: reader.linear(&format!("{prefix}.mlp.0"), [square, square], Bias::Present),
-            outer: reader.linear(&format!("{prefix}.mlp.2"), [square, config.output_width], Bias::Present),
+            norm: VisionNorm::load(reader, &format!("{prefix}.{norm}"), width, &config.design),
+            inner: reader.linear(&format!("{prefix}.{inner}"), [square, square], Bias::Present),
+            outer: reader.linear(&format!("{prefix}.{outer}"), [square, config.output_width], Bias::Present),
         }
     }
 
@@ -32,7 +46,8 @@ impl Merger {
     pub fn forward(&self, patches: Tensor<3>) -> Tensor<2> {
         let [square, _] = self.inner.weight.dims();
         let [_, count, width] = patches.dims();
-        let squares = self.ln_q.forward(patches).reshape([count * width / square, square]);
-        self.outer.forward(gelu(self.inner.forward(squares)))
+        let normed = self.norm.width();
+        let rows = self.norm.forward(patches.reshape([count * width / normed, normed]));
+        self.outer.forward(gelu(self.inner.forward(rows.reshape([count * width / square, square]))))
     }
 }

@@ -1,5 +1,5 @@
 use burn::module::Param;
-use burn::nn::{Embedding, Linear, RmsNorm};
+use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear, RmsNorm};
 use burn::tensor::{Device, Tensor, TensorData};
 use knowmvg::model::weights::WeightError;
 
@@ -162,6 +162,15 @@ impl<'a> WeightReader<'a> {
     /// A norm by the root of the mean square.
     pub fn norm(&mut self, prefix: &str, width: usize, epsilon: f64) -> RmsNorm {
         RmsNorm { gamma: Param::from_tensor(self.tensor(&format!("{prefix}.weight"), [width])), epsilon }
+    }
+
+    /// A norm by mean and variance, with a shift.
+    pub fn layer_norm(&mut self, prefix: &str, width: usize, epsilon: f64) -> LayerNorm {
+        // Built small: what the configuration says is only believed when the file holds it.
+        let mut norm = LayerNormConfig::new(1).with_epsilon(epsilon).init(&self.device);
+        norm.gamma = Param::from_tensor(self.tensor(&format!("{prefix}.weight"), [width]));
+        norm.beta = Some(Param::from_tensor(self.tensor(&format!("{prefix}.bias"), [width])));
+        norm
     }
 
     /// A table of `rows` vectors.
