@@ -1,6 +1,7 @@
 //! `knowmvg ask IMAGE QUESTION`.
 
 use knowmvg::grounding::Grounding;
+use knowmvg::question::{NO, is_contradicted};
 use knowmvg::render::{self, OverlayOptions, RenderError};
 use serde::Serialize;
 
@@ -33,7 +34,7 @@ pub fn run(args: &AskArgs) -> Result<(), Failure> {
     let mut grounding = session.grounding(reply.asked);
     reply.warnings.iter().for_each(|warning| output::warn(warning));
     grounding.warnings.extend(reply.warnings);
-    let answered = Answered { answer: reply.text, grounding };
+    let answered = supported(&args.question, Answered { answer: reply.text, grounding });
     if let Some(path) = &args.overlay {
         let undrawn = |e: RenderError| Failure::new(Exit::Work, "cannot draw the boxes").because(e);
         let view = ground::view(&image).map_err(undrawn)?;
@@ -44,4 +45,18 @@ pub fn run(args: &AskArgs) -> Result<(), Failure> {
         return output::print_json(&answered);
     }
     output::print(&format!("{}\n\n{}", output::printable(&answered.answer), ground_table::table(&answered.grounding)))
+}
+
+/// The answer as it is, unless it says that something is there of which the decoder finds too little.
+fn supported(question: &str, mut answered: Answered) -> Answered {
+    let findings = &mut answered.grounding.findings;
+    let presence = findings.iter().filter_map(|found| found.presence).max_by(f64::total_cmp);
+    if is_contradicted(question, &answered.answer, presence) {
+        let warning = "the language model said yes, but the decoder finds too little of it on the image".to_owned();
+        output::warn(&warning);
+        findings.iter_mut().for_each(|found| found.boxes.clear());
+        answered.grounding.warnings.push(warning);
+        answered.answer = NO.to_owned();
+    }
+    answered
 }

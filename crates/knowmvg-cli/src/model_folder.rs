@@ -37,7 +37,7 @@ pub struct DeviceArg {
 /// Where a model is trained.
 #[derive(Debug, Clone, Args)]
 pub struct DevicesArg {
-    /// As for other commands; a language model is trained on several at once, as in cuda:0,cuda:1
+    /// As elsewhere; several for a language model, e.g. cuda:0,cuda:1
     #[arg(id = "device", long = "device", value_name = "DEVICE", default_value = "cpu", value_delimiter = ',')]
     names: Vec<String>,
 }

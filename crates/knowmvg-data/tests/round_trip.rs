@@ -96,8 +96,9 @@ fn merged(mut entry: ImageEntry) -> ImageEntry {
     entry
 }
 
-fn place(format: Format) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("round-trip-{}", format.name()));
+/// A place of one test's own, since tests run side by side.
+fn place(test: &str, format: Format) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", format.name()));
     let _ = fs::remove_dir_all(&path);
     let _ = fs::remove_file(&path);
     path
@@ -128,7 +129,7 @@ proptest! {
     fn what_is_written_is_read_back(data in dataset()) {
         for format in WRITABLE {
             let (expected, losses) = project(&data, format).unwrap();
-            let path = place(format);
+            let path = place("round-trip", format);
             let written = write(&data, &path, &WriteOptions { format, spacing: [0.2, 0.3] }).unwrap();
             prop_assert_eq!(written, losses);
             if expected.images.is_empty() && format != Format::Corpus && path.is_dir() {
@@ -167,7 +168,7 @@ proptest! {
 fn nothing_is_overwritten_and_no_path_leads_out() {
     let mut data =
         Dataset { images: vec![ImageEntry { id: "../../up".into(), size: Some([9, 9]), ..ImageEntry::default() }] };
-    let path = place(Format::Yolo);
+    let path = place("nothing-is-overwritten", Format::Yolo);
     let options = WriteOptions { format: Format::Yolo, spacing: [1.0, 1.0] };
     write(&data, &path, &options).unwrap();
     assert!(path.join("labels/up.txt").is_file());

@@ -39,6 +39,17 @@ impl Wanted {
     }
 }
 
+/// Presence below which nothing counts as found, whatever a language model says: it chose the answers to questions on `val` best, among
+/// tenths (docs/vlm.md).
+pub const LEAST_PRESENCE: f64 = 0.2;
+
+/// Whether a language model says that something is there of which the decoder finds too little.
+pub fn is_contradicted(question: &str, said: &str, presence: Option<f64>) -> bool {
+    Wanted::of(question) == Wanted::Presence
+        && said == YES
+        && presence.is_some_and(|presence| presence < LEAST_PRESENCE)
+}
+
 /// Only of what can be counted is there one.
 fn article(label: &str) -> &'static str {
     const COUNTED: [&str; 5] = ["mass", "nodule", "fracture", "effusion", "infiltrate"];
@@ -61,5 +72,18 @@ mod tests {
         assert_eq!(Wanted::Presence.question("mass"), "Is there a mass?");
         assert_eq!(Wanted::Presence.question("effusion"), "Is there an effusion?");
         assert_eq!(Wanted::Presence.question("emphysema"), "Is there emphysema?");
+    }
+
+    #[test]
+    fn yes_needs_a_decoder_that_finds_something() {
+        assert!(is_contradicted("Is there a mass?", YES, Some(0.1)));
+        assert!(
+            !is_contradicted("Is there a mass?", YES, Some(0.3)) && !is_contradicted("Is there a mass?", NO, Some(0.1))
+        );
+        assert!(!is_contradicted("Is there a mass?", YES, None), "nobody asked the decoder");
+        assert!(
+            !is_contradicted("Where is the mass?", "right lower zone", Some(0.1)),
+            "a place is no claim of presence"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use knowmvg::decoder::Decoder;
 use knowmvg::geometry::{Box2, Image};
 use knowmvg::prior::frame::side_and_zone;
-use knowmvg::question::{NO, Wanted, YES};
+use knowmvg::question::{NO, Wanted, YES, is_contradicted};
 use knowmvg::report::Phrase;
 use knowmvg_eval::ask::place::{common_side, side_word, words};
 use knowmvg_eval::{Found, Prediction, ScoredBox, Task};
@@ -200,12 +200,20 @@ fn prediction(question: &Question, findings: Vec<Found>) -> Prediction {
 fn answered(question: &Question, mut findings: Vec<Found>, said: Option<String>) -> Prediction {
     let mut answer = None;
     if question.text.task == Task::Vqa {
+        let said = said.map(|said| match is_contradicted(question.text.words, &said, most_present(&findings)) {
+            true => NO.to_owned(),
+            false => said,
+        });
         answer = said.or_else(|| findings.first().map(|found| in_words(question, found)));
         if answer.as_deref() == Some(NO) {
             findings.iter_mut().for_each(|found| found.boxes.clear());
         }
     }
     Prediction { item: question.item.to_owned(), findings, answer }
+}
+
+fn most_present(findings: &[Found]) -> Option<f64> {
+    findings.iter().filter_map(|found| found.presence).max_by(f64::total_cmp)
 }
 
 /// The answer to a question, made from what was found.
