@@ -90,6 +90,7 @@ fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
     assert!(names.iter().all(|row| row.0.starts_with(deeper)), "{names:?}");
 
     statements_teach(&folder);
+    arms_are_compared(&folder);
     it_learns_on(&folder, losses[0]);
     it_learns_alike_on_threads_and_in_rounds(&folder);
 
@@ -172,6 +173,28 @@ fn statements_teach(folder: &Folder) {
     let more = ["--model", ran.stdout.trim(), "--out", &folder.at("ms-scores")];
     let scores = knowmvg(args.iter().chain(&more)).ended_with(0).json();
     assert_eq!(scores[0]["parts"][0]["counts"]["items"], 1);
+}
+
+/// Arms of an ablation are language models too, and phrases are scored with what theirs reads.
+fn arms_are_compared(folder: &Folder) {
+    let grid = "recipe = \"vlm.toml\"\noutput = \"grid\"\nseeds = [1]\nreference = \"full\"\n\
+                [shared.stage]\nepochs = 1\nvalidate_every = 1\n[arms.full]\n\
+                [arms.no-knowledge]\nreader.knowledge_tokens = false\nswitches.knowledge = \"off\"\n";
+    let args = ["ablate", &folder.write("grid.toml", grid), "--split", "val", "--json"];
+    let tables = knowmvg(args).ended_with(0).json();
+    let rows = tables["arms"].as_array().unwrap();
+    let row = |arm: &str| rows.iter().find(|row| row["arm"] == arm && row["level"] == "class").unwrap();
+    assert!(row("full")["n"].as_u64().unwrap() > 0 && row("full")["gain_of_reference"].is_null());
+    assert!(row("no-knowledge")["gain_of_reference"]["value"].is_number());
+    let scored = |arm: &str| folder.read(&format!("grid/{arm}-1/scored-val.jsonl"));
+    assert_ne!(scored("full"), scored("no-knowledge"));
+    // What is finished is not trained again, and the decoder's own reader says something else.
+    assert_eq!(knowmvg(args).ended_with(0).json(), tables);
+    let scored_by = |model: &str| {
+        let args = ["eval", &folder.at("corpus"), "--split", "val", "--model", &folder.at(model), "--json"];
+        knowmvg(args).ended_with(0).stdout
+    };
+    assert_ne!(scored_by("vlm/model"), scored_by("run/model"));
 }
 
 /// A run from what another one learnt begins better than one from the seed.
