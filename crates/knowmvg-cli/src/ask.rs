@@ -50,8 +50,7 @@ pub fn run(args: &AskArgs) -> Result<(), Failure> {
 /// The answer as it is, unless it says that something is there of which the decoder finds too little.
 fn supported(question: &str, mut answered: Answered) -> Answered {
     let findings = &mut answered.grounding.findings;
-    let presence = findings.iter().filter_map(|found| found.presence).max_by(f64::total_cmp);
-    if is_contradicted(question, &answered.answer, presence) {
+    if is_contradicted(question, &answered.answer, findings.iter().filter_map(|found| found.presence)) {
         let warning = "the language model said yes, but the decoder finds too little of it on the image".to_owned();
         output::warn(&warning);
         findings.iter_mut().for_each(|found| found.boxes.clear());

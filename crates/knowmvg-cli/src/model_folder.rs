@@ -80,11 +80,8 @@ pub fn load(args: &ModelArgs) -> Result<(PathBuf, Grounder), Failure> {
 
 /// Finds and loads the model, whose language model chooses its words as it is told.
 pub fn load_sampling(args: &ModelArgs, sampling: &SamplingArgs) -> Result<(PathBuf, Grounder), Failure> {
-    let device = args.device.find()?;
-    let folder = locate(args.folder.as_deref())?;
     let sampling = sampling.sampling();
-    let loaded = knowmvg_vlm::grounding::load_sampling(&folder, &device, &sampling);
-    let grounder = loaded.map_err(|e| broken(&folder, e))?;
+    let (folder, grounder) = load_choosing(args.folder.as_deref(), &args.device, &sampling)?;
     if sampling != Sampling::Greedy && grounder.reader().is_none() {
         let problem = "expected a model with a language model for --temperature, found one without".to_owned();
         return Err(Failure::about(Exit::Usage, "cannot draw words", &folder, problem).fix("leave --temperature out"));
@@ -94,9 +91,18 @@ pub fn load_sampling(args: &ModelArgs, sampling: &SamplingArgs) -> Result<(PathB
 
 /// Finds and loads the model, from a folder that is named in another way.
 pub fn load_from(given: Option<&Path>, device: &DeviceArg) -> Result<(PathBuf, Grounder), Failure> {
+    load_choosing(given, device, &Sampling::Greedy)
+}
+
+fn load_choosing(
+    given: Option<&Path>,
+    device: &DeviceArg,
+    sampling: &Sampling,
+) -> Result<(PathBuf, Grounder), Failure> {
     let device = device.find()?;
-    let folder = find(given, &Places::of_this_process())?;
-    let grounder = knowmvg_vlm::grounding::load(&folder, &device).map_err(|e| broken(&folder, e))?;
+    let folder = locate(given)?;
+    let loaded = knowmvg_vlm::grounding::load_sampling(&folder, &device, sampling);
+    let grounder = loaded.map_err(|e| broken(&folder, e))?;
     Ok((folder, grounder))
 }
 

@@ -11,7 +11,7 @@ use crate::model::input::{Features, ImageInput, PhraseInput, SeenImage, collate_
 use crate::model::sight::Sight;
 use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
 use crate::model::trace::Trace;
-use crate::prior::frame::model_from_lungs;
+use crate::prior::frame::{model_from_lungs, model_from_typical};
 use crate::prior::table::PriorTable;
 use crate::prior::{Location, Prior};
 use crate::report::{self, Phrase};
@@ -90,6 +90,11 @@ impl Decoder<'_> {
                 Anatomy { model_from_thorax: model_from_lungs(&first(0), &first(1)), answers }
             })
             .collect()
+    }
+
+    /// Where the lungs of one image are; at a typical position if they are implausible.
+    pub fn thorax(&self, features: &Features) -> Map<Model, Thorax> {
+        self.anatomy(&[features])[0].model_from_thorax.unwrap_or_else(model_from_typical)
     }
 
     fn anatomy_input(&self, name: &str, grid: usize) -> PhraseInput {

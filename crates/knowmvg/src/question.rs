@@ -43,11 +43,11 @@ impl Wanted {
 /// tenths (docs/vlm.md).
 pub const LEAST_PRESENCE: f64 = 0.2;
 
-/// Whether a language model says that something is there of which the decoder finds too little.
-pub fn is_contradicted(question: &str, said: &str, presence: Option<f64>) -> bool {
-    Wanted::of(question) == Wanted::Presence
-        && said == YES
-        && presence.is_some_and(|presence| presence < LEAST_PRESENCE)
+/// Whether a language model says that something is there of which the decoder finds too little: it was asked, and none of the presences
+/// that it knows is enough.
+pub fn is_contradicted(question: &str, said: &str, presences: impl IntoIterator<Item = f64>) -> bool {
+    let most = presences.into_iter().max_by(f64::total_cmp);
+    Wanted::of(question) == Wanted::Presence && said == YES && most.is_some_and(|presence| presence < LEAST_PRESENCE)
 }
 
 /// Only of what can be counted is there one.
@@ -76,14 +76,11 @@ mod tests {
 
     #[test]
     fn yes_needs_a_decoder_that_finds_something() {
-        assert!(is_contradicted("Is there a mass?", YES, Some(0.1)));
+        assert!(is_contradicted("Is there a mass?", YES, [0.1]));
         assert!(
-            !is_contradicted("Is there a mass?", YES, Some(0.3)) && !is_contradicted("Is there a mass?", NO, Some(0.1))
+            !is_contradicted("Is there a mass?", YES, [0.1, 0.3]) && !is_contradicted("Is there a mass?", NO, [0.1])
         );
-        assert!(!is_contradicted("Is there a mass?", YES, None), "nobody asked the decoder");
-        assert!(
-            !is_contradicted("Where is the mass?", "right lower zone", Some(0.1)),
-            "a place is no claim of presence"
-        );
+        assert!(!is_contradicted("Is there a mass?", YES, []), "nobody asked the decoder");
+        assert!(!is_contradicted("Where is the mass?", "right lower zone", [0.1]), "a place is no claim of presence");
     }
 }

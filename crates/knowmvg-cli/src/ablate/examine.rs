@@ -8,7 +8,6 @@ use knowmvg::compute::Device;
 use knowmvg::grounder::Grounder;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::model::input::Features;
-use knowmvg::prior::frame::model_from_typical;
 use knowmvg::train::attention::{Looked, scored_and_looked};
 use knowmvg::train::compose::TextLevel;
 use knowmvg::train::config::TrainConfig;
@@ -128,8 +127,7 @@ impl Examined {
             let features = examined.features(sample, &first).map_err(|e| {
                 Failure::about(Exit::Input, "cannot read the image", &examined.corpus.image_path(&sample.record), e)
             })?;
-            let found = decoder.anatomy(&[&features]).remove(0).model_from_thorax;
-            sample.model_from_thorax = Some(found.unwrap_or_else(model_from_typical));
+            sample.model_from_thorax = Some(decoder.thorax(&features));
         }
         Ok(Self { samples, ..examined })
     }

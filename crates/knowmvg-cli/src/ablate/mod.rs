@@ -12,9 +12,7 @@ use knowmvg::train::corpus::Split;
 
 use crate::args::AblateArgs;
 use crate::failure::{Exit, Failure};
-use crate::train;
-use crate::train::journal::Journal;
-use crate::train::recipe::Recipe;
+use crate::train::{self, journal::Journal};
 use crate::{files, model_folder, output};
 use grid::{ArmRun, Grid};
 use table::{Arm, Tables};
@@ -61,8 +59,5 @@ fn train_one(run: &ArmRun, device: &Device) -> Result<(), Failure> {
         Failure::about(Exit::Work, "the training stopped", folder, e).fix("the same command goes on where it stopped")
     };
     let finished = run.recipe.train(true, std::slice::from_ref(device), &mut journal).map_err(stopped)?;
-    match &run.recipe {
-        Recipe::Compact(config) => train::add_tower(&config.tower, &finished),
-        Recipe::Language(_) => Ok(()),
-    }
+    train::add_tower(&run.recipe, &finished)
 }

@@ -104,10 +104,9 @@ impl<'g> Seen<'g> {
     pub fn new(grounder: &'g Grounder, image: &GreyImage) -> Result<Self, GrounderError> {
         let prepared = prepare(image, grounder.config().image_side);
         let features = encode(grounder.tower(), &prepared)?;
-        let found = grounder.decoder().anatomy(&[&features]).remove(0);
         let frame = Frame {
             image_from_model: prepared.model_from_image.inverse(),
-            model_from_thorax: found.model_from_thorax.unwrap_or_else(model_from_typical),
+            model_from_thorax: grounder.decoder().thorax(&features),
             bounds: whole([image.width(), image.height()]),
         };
         Ok(Self { grounder, features, frame, read: RefCell::default() })

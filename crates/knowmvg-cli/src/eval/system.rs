@@ -200,7 +200,8 @@ fn prediction(question: &Question, findings: Vec<Found>) -> Prediction {
 fn answered(question: &Question, mut findings: Vec<Found>, said: Option<String>) -> Prediction {
     let mut answer = None;
     if question.text.task == Task::Vqa {
-        let said = said.map(|said| match is_contradicted(question.text.words, &said, most_present(&findings)) {
+        let presences = findings.iter().filter_map(|found| found.presence);
+        let said = said.map(|said| match is_contradicted(question.text.words, &said, presences) {
             true => NO.to_owned(),
             false => said,
         });
@@ -210,10 +211,6 @@ fn answered(question: &Question, mut findings: Vec<Found>, said: Option<String>)
         }
     }
     Prediction { item: question.item.to_owned(), findings, answer }
-}
-
-fn most_present(findings: &[Found]) -> Option<f64> {
-    findings.iter().filter_map(|found| found.presence).max_by(f64::total_cmp)
 }
 
 /// The answer to a question, made from what was found.

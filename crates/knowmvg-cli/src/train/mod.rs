@@ -31,9 +31,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let finished = recipe.train(args.resume, &devices, &mut journal);
     journal.bar.finish_and_clear();
     let folder = finished.map_err(|e| failure(args, e))?;
-    if let Recipe::Compact(config) = &recipe {
-        add_tower(&config.tower, &folder)?;
-    }
+    add_tower(&recipe, &folder)?;
     finish(&journal, &folder)
 }
 
@@ -44,8 +42,10 @@ fn finish(journal: &Journal, folder: &Path) -> Result<(), Failure> {
     output::print(&format!("{}\n", folder.display()))
 }
 
-/// Copies the image encoder to the decoder that was trained on it, so that the folder is a whole model.
-pub fn add_tower(weights: &Path, folder: &Path) -> Result<(), Failure> {
+/// Copies the image encoder to the decoder that was trained on it, so that the folder is a whole model; that of a language model is one.
+pub fn add_tower(recipe: &Recipe, folder: &Path) -> Result<(), Failure> {
+    let Recipe::Compact(config) = recipe else { return Ok(()) };
+    let weights = &config.tower;
     for (from, name) in [(weights.to_owned(), TOWER_WEIGHTS), (weights.with_extension("config.json"), TOWER_CONFIG)] {
         let to = folder.join(name);
         fs::copy(&from, &to).map_err(|e| Failure::about(Exit::Work, "cannot copy the image encoder", &to, e))?;

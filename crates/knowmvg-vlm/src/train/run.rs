@@ -196,8 +196,7 @@ impl Run {
         let decoder = self.grounder.decoder();
         for sample in self.train.iter_mut().chain(&mut self.val) {
             let features = self.cache.read(&sample.record.id, 0)?;
-            let found = decoder.anatomy(&[&features]).remove(0).model_from_thorax;
-            sample.model_from_thorax = Some(found.unwrap_or_else(model_from_typical));
+            sample.model_from_thorax = Some(decoder.thorax(&features));
             observer.advance(1);
         }
         Ok(())

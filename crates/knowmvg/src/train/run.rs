@@ -39,7 +39,6 @@ use crate::model::tokenizer::{NodeTexts, PhraseTokenizer};
 use crate::model::vision::{VisionConfig, VisionTower};
 use crate::model::weights::WeightFile;
 use crate::prior::estimator::PriorEstimator;
-use crate::prior::frame::model_from_typical;
 use crate::prior::table::PriorTable;
 
 /// Which part of the schedule a step belongs to.
@@ -600,7 +599,7 @@ impl Run {
         let decoder = self.decoder(&model, &priors, &anatomy_priors);
         for sample in samples {
             let features = self.cache.read(&sample.record.id, 0)?;
-            let map = decoder.anatomy(&[&features])[0].model_from_thorax.unwrap_or_else(model_from_typical);
+            let map = decoder.thorax(&features);
             lungs.note(&sample.record.id, &map);
             observer.advance(1);
         }

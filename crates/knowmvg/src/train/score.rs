@@ -18,7 +18,6 @@ use crate::geometry::{Box2, Map, Model, Thorax};
 use crate::knowledge;
 use crate::model::answer::Answer;
 use crate::model::input::{Features, ImageInput, PhraseInput};
-use crate::prior::frame::model_from_typical;
 use crate::prior::{Location, Prior};
 use crate::reader::{PhraseReader, Seen};
 use crate::report::{self, Phrase};
@@ -110,10 +109,7 @@ struct Words {
 impl Words {
     fn new(scorer: Scorer, sample: &Sample, texts: &[String], features: &Features) -> io::Result<Self> {
         let Scorer { decoder, reader } = scorer;
-        let model_from_thorax = match sample.model_from_thorax {
-            Some(known) => known,
-            None => decoder.anatomy(&[features])[0].model_from_thorax.unwrap_or_else(model_from_typical),
-        };
+        let model_from_thorax = sample.model_from_thorax.unwrap_or_else(|| decoder.thorax(features));
         let phrases: Vec<Phrase> = texts.iter().map(|text| report::query(text, decoder.knowledge)).collect();
         let priors: Vec<Prior> =
             phrases.iter().map(|p| decoder.prior(p, &knowledge::link(p, decoder.knowledge))).collect();
