@@ -150,7 +150,7 @@ pub struct AssembleArgs {
 /// `knowmvg vlm download`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prints the folder of the model, and how a recipe names it. Only what loads it is downloaded, no pickles; each
+Prints the folder of the model, or the file, and how a recipe names it. Only what loads it is downloaded, no pickles; each
 file has the checksum that the hub says, or is refused. What an interrupted download left is gone on with.
 Files of weights may have 4 GiB, others 64 MiB, all together 64 GiB.
 
@@ -160,6 +160,9 @@ pub struct DownloadArgs {
     /// owner/name, or owner/name@revision; of main if no branch, tag or commit is named
     #[arg(value_name = "MODEL")]
     pub model: knowmvg_hub::Wanted,
+    /// Only this GGUF file, which holds a whole Llama, instead of the checkpoint
+    #[arg(long, value_name = "NAME")]
+    pub file: Option<knowmvg_hub::GgufName>,
     /// Copy it into a folder too, without links, e.g. for a machine without a network
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -594,6 +597,7 @@ mod tests {
             "ask a.png what? --seed 1",
             "vlm download Qwen2.5-VL-3B-Instruct",
             "vlm download ../a/b",
+            "vlm download a/b --file ../c.gguf",
             "deidentify a.dcm --out out",
             "deidentify a.dcm --key key",
             "deidentify --out out --key key",

@@ -1,7 +1,7 @@
 //! `knowmvg ask IMAGE QUESTION`.
 
-use knowmvg::grounding::Grounding;
-use knowmvg::question::{NO, is_contradicted};
+use knowmvg::grounding::{GroundedPhrase, Grounding};
+use knowmvg::question::{NO, Shown, other_answer};
 use knowmvg::render::{self, OverlayOptions, RenderError};
 use serde::Serialize;
 
@@ -47,15 +47,20 @@ pub fn run(args: &AskArgs) -> Result<(), Failure> {
     output::print(&format!("{}\n\n{}", output::printable(&answered.answer), ground_table::table(&answered.grounding)))
 }
 
-/// The answer as it is, unless it says that something is there of which the decoder finds too little.
+/// The answer as it is, unless the decoder disagrees; where nothing is there, nothing is shown.
 fn supported(question: &str, mut answered: Answered) -> Answered {
-    let findings = &mut answered.grounding.findings;
-    if is_contradicted(question, &answered.answer, findings.iter().filter_map(|found| found.presence)) {
-        let warning = "the language model said yes, but the decoder finds too little of it on the image".to_owned();
+    let Grounding { findings, image, .. } = &answered.grounding;
+    let size = [image.width, image.height];
+    let shown = |found: &GroundedPhrase| Shown::new(found.presence, found.boxes.iter().map(|b| &b.box_in_image), size);
+    let shown: Vec<Shown> = findings.iter().map(shown).collect();
+    if let Some(other) = other_answer(question, &answered.answer, &shown) {
+        let warning = format!("the language model said otherwise; what the decoder finds on the image says {other}");
         output::warn(&warning);
-        findings.iter_mut().for_each(|found| found.boxes.clear());
         answered.grounding.warnings.push(warning);
-        answered.answer = NO.to_owned();
+        answered.answer = other;
+    }
+    if answered.answer == NO {
+        answered.grounding.findings.iter_mut().for_each(|found| found.boxes.clear());
     }
     answered
 }

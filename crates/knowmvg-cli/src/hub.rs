@@ -3,32 +3,31 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use knowmvg_hub::{HubError, Pinned, Progress, Settings, download};
+use knowmvg_hub::{Files, HubError, PinnedFiles, Progress, Settings, download};
 
 use crate::args::DownloadArgs;
 use crate::failure::{Exit, Failure};
 use crate::{output, progress};
 
-/// Downloads a model and prints its folder.
+/// Downloads a model and prints where it is.
 pub fn run(args: &DownloadArgs) -> Result<(), Failure> {
     let settings = settings()?;
     let bar = progress::of_bytes("connecting", 0);
-    let downloaded = download(&settings, &args.model, &mut |Progress { file, done, all }| {
+    let files = args.file.clone().map_or(Files::Checkpoint, Files::Gguf);
+    let downloaded = download(&settings, &args.model, &files, &mut |Progress { file, done, all }| {
         bar.set_message(file.to_owned());
         bar.set_length(all);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let snapshot = downloaded.map_err(|e| failure(&args.model.to_string(), e))?;
-    eprintln!("in a recipe: language = \"{}\"", snapshot.pinned);
-    let folder = match &args.output {
-        None => &snapshot.folder,
-        Some(folder) => {
-            snapshot.copy_to(folder).map_err(|e| failure(&args.model.to_string(), e))?;
-            folder
-        }
+    let told = |e| failure(&args.model.to_string(), e);
+    let snapshot = downloaded.map_err(told)?;
+    eprintln!("in a recipe: language = \"{}\"", snapshot.found);
+    let path = match &args.output {
+        None => snapshot.path,
+        Some(folder) => snapshot.copy_to(folder).map_err(told)?,
     };
-    output::print(&format!("{}\n", folder.display()))
+    output::print(&format!("{}\n", path.display()))
 }
 
 /// The language model that a recipe in `base` names: a file or a folder, or a model of the hub with its commit, out of the cache.
@@ -40,14 +39,22 @@ pub fn language(base: &Path, named: &Path) -> Result<PathBuf, Failure> {
     if path.exists() || !text.contains('@') {
         return Ok(path);
     }
-    let fix = "download it with `knowmvg vlm download`, and name it as that says: owner/name@commit";
+    let fix = "download it with `knowmvg vlm download`, and name it as that says: owner/name@commit, or owner/name@commit/file.gguf";
     let unusable = |e: HubError| failure(text, e).fix(fix);
-    let pinned: Pinned = text.parse().map_err(unusable)?;
+    let wanted: PinnedFiles = text.parse().map_err(unusable)?;
     let cache = settings()?.cache;
-    cache.find(&pinned).ok_or_else(|| {
-        let problem = format!("expected {pinned} in the cache {}, found nothing", cache.folder().display());
-        Failure::new(Exit::Input, problem).fix(format!("download it first: knowmvg vlm download {pinned}"))
+    cache.find(&wanted).ok_or_else(|| {
+        let problem = format!("expected {wanted} in the cache {}, found nothing", cache.folder().display());
+        Failure::new(Exit::Input, problem).fix(format!("download it first: knowmvg vlm download {}", request(&wanted)))
     })
+}
+
+/// What `knowmvg vlm download` has to be told to get it.
+fn request(wanted: &PinnedFiles) -> String {
+    match &wanted.files {
+        Files::Checkpoint => wanted.pinned.to_string(),
+        Files::Gguf(name) => format!("{} --file {name}", wanted.pinned),
+    }
 }
 
 fn settings() -> Result<Settings, Failure> {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use knowmvg::compute::{self, Device};
-use knowmvg::grounder::Grounder;
+use knowmvg::grounder::{Grounder, GrounderError};
 use knowmvg_vlm::Sampling;
+use knowmvg_vlm::grounding::LoadError;
 
 use crate::args::MODEL_HELP;
 use crate::failure::{Exit, Failure};
@@ -102,7 +103,13 @@ fn load_choosing(
     let device = device.find()?;
     let folder = locate(given)?;
     let loaded = knowmvg_vlm::grounding::load_sampling(&folder, &device, sampling);
-    let grounder = loaded.map_err(|e| broken(&folder, e))?;
+    let grounder = loaded.map_err(|error| match error {
+        LoadError::Decoder(GrounderError::Device(wrong)) => {
+            let problem = "cannot trust the device";
+            Failure::new(Exit::Work, problem).because(wrong).fix("leave --device out to compute on the CPU")
+        }
+        error => broken(&folder, error),
+    })?;
     Ok((folder, grounder))
 }
 

@@ -2,7 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{HubError, io};
-use crate::id::{Model, Pinned, Wanted};
+use crate::files::Files;
+use crate::id::{Model, Pinned, PinnedFiles, Wanted};
 
 /// The cache of `huggingface_hub`: contents by their checksums, and a folder of links for each commit.
 ///
@@ -26,10 +27,13 @@ impl Cache {
         &self.0
     }
 
-    /// The folder of a commit, if there is one.
-    pub fn find(&self, pinned: &Pinned) -> Option<PathBuf> {
-        let folder = self.snapshot(pinned);
-        folder.join("config.json").is_file().then_some(folder)
+    /// Where files of a commit are, if they are: the folder of a checkpoint, or one file.
+    pub fn find(&self, wanted: &PinnedFiles) -> Option<PathBuf> {
+        let folder = self.snapshot(&wanted.pinned);
+        match &wanted.files {
+            Files::Checkpoint => folder.join("config.json").is_file().then_some(folder),
+            Files::Gguf(name) => Some(folder.join(name.as_str())).filter(|file| file.is_file()),
+        }
     }
 
     /// The commit that a revision was at when it was asked for last; a commit is its own.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use crate::client::Client;
 use crate::error::{HubError, io};
 use crate::fetch::fetch;
-use crate::id::{Pinned, Wanted};
+use crate::files::Files;
+use crate::id::{PinnedFiles, Wanted};
 use crate::listing::{described, revision, total};
 use crate::settings::Settings;
 
@@ -12,9 +13,9 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// What to name it by, so that it is the same tomorrow.
-    pub pinned: Pinned,
-    /// A folder of Hugging Face.
-    pub folder: PathBuf,
+    pub found: PinnedFiles,
+    /// The folder of a checkpoint, or the one file that was wanted.
+    pub path: PathBuf,
 }
 
 /// How far a download is.
@@ -28,7 +29,7 @@ pub struct Progress<'a> {
     pub all: u64,
 }
 
-/// Downloads a model into the cache: the files that load it, each checked against the hub's checksum. What is there already and
+/// Downloads a model into the cache: those of its files that are wanted, each checked against the hub's checksum. What is there already and
 /// right is not asked for again. Offline, what is there is what there is.
 ///
 /// # Errors
@@ -36,13 +37,14 @@ pub struct Progress<'a> {
 pub fn download(
     settings: &Settings,
     wanted: &Wanted,
+    wanted_files: &Files,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Snapshot, HubError> {
     if settings.is_offline {
-        return offline(settings, wanted);
+        return offline(settings, wanted, wanted_files);
     }
     let client = Client::new(settings);
-    let (pinned, names) = revision(&client, wanted)?;
+    let (pinned, names) = revision(&client, wanted, wanted_files)?;
     let files = names.iter().map(|name| described(&client, &pinned, name)).collect::<Result<Vec<_>, _>>()?;
     let all = total(&files)?;
     let mut before = 0;
@@ -53,29 +55,38 @@ pub fn download(
     }
     // Links come last: a folder of a commit that is there is whole.
     let links: Vec<(&str, &str)> = files.iter().map(|file| (file.name.as_str(), file.checksum.as_str())).collect();
-    let folder = settings.cache.link(&pinned, &links)?;
+    settings.cache.link(&pinned, &links)?;
     settings.cache.remember(wanted, &pinned)?;
-    Ok(Snapshot { pinned, folder })
+    in_cache(settings, PinnedFiles { pinned, files: wanted_files.clone() }, wanted)
 }
 
-fn offline(settings: &Settings, wanted: &Wanted) -> Result<Snapshot, HubError> {
-    let found = settings.cache.commit(wanted).and_then(|pinned| Some((settings.cache.find(&pinned)?, pinned)));
-    let (folder, pinned) = found.ok_or_else(|| HubError::Offline(wanted.to_string()))?;
-    Ok(Snapshot { pinned, folder })
+fn offline(settings: &Settings, wanted: &Wanted, files: &Files) -> Result<Snapshot, HubError> {
+    let pinned = settings.cache.commit(wanted).ok_or_else(|| HubError::Offline(wanted.to_string()))?;
+    in_cache(settings, PinnedFiles { pinned, files: files.clone() }, wanted)
+}
+
+fn in_cache(settings: &Settings, found: PinnedFiles, wanted: &Wanted) -> Result<Snapshot, HubError> {
+    let path = settings.cache.find(&found).ok_or_else(|| HubError::Offline(wanted.to_string()))?;
+    Ok(Snapshot { found, path })
 }
 
 impl Snapshot {
-    /// Copies it into a folder of its own, without links.
+    /// Copies it into a folder of its own, without links; returns the folder, or the one file in it.
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn copy_to(&self, folder: &Path) -> Result<(), HubError> {
+    pub fn copy_to(&self, folder: &Path) -> Result<PathBuf, HubError> {
         fs::create_dir_all(folder).map_err(io(folder))?;
-        for entry in fs::read_dir(&self.folder).map_err(io(&self.folder))? {
-            let from = entry.map_err(io(&self.folder))?.path();
+        if let Files::Gguf(name) = &self.found.files {
+            let to = folder.join(name.as_str());
+            fs::copy(&self.path, &to).map_err(io(&to))?;
+            return Ok(to);
+        }
+        for entry in fs::read_dir(&self.path).map_err(io(&self.path))? {
+            let from = entry.map_err(io(&self.path))?.path();
             let to = folder.join(from.file_name().unwrap_or_default());
             fs::copy(&from, &to).map_err(io(&to))?;
         }
-        Ok(())
+        Ok(folder.to_owned())
     }
 }

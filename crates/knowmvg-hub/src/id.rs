@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::HubError;
+use crate::files::Files;
 
 /// Longest part of a name.
 const MAX_NAME: usize = 96;
@@ -23,6 +24,15 @@ pub struct Wanted {
     /// Which model.
     pub model: Model,
     revision: String,
+}
+
+/// Files of a model at a commit: `owner/name@commit`, or `owner/name@commit/file.gguf` for one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedFiles {
+    /// Which model, at which commit.
+    pub pinned: Pinned,
+    /// Which of its files.
+    pub files: Files,
 }
 
 /// A model at a commit, which never changes: `owner/name@` and 40 hexadecimal digits.
@@ -98,6 +108,26 @@ impl FromStr for Pinned {
     }
 }
 
+impl FromStr for PinnedFiles {
+    type Err = HubError;
+
+    fn from_str(text: &str) -> Result<Self, HubError> {
+        let named = text.split_once('@').and_then(|(_, revision)| revision.split_once('/'));
+        let Some((_, name)) = named else { return Ok(Self { pinned: text.parse()?, files: Files::Checkpoint }) };
+        let pinned = text[..text.len() - name.len() - 1].parse()?;
+        Ok(Self { pinned, files: Files::Gguf(name.parse()?) })
+    }
+}
+
+impl fmt::Display for PinnedFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.files {
+            Files::Checkpoint => write!(f, "{}", self.pinned),
+            Files::Gguf(name) => write!(f, "{}/{name}", self.pinned),
+        }
+    }
+}
+
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
@@ -154,5 +184,18 @@ mod tests {
         for text in ["a/b", "a/b@main", "a/b@0123456", &format!("a/b@{}", commit.to_uppercase())] {
             assert!(text.parse::<Pinned>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_follows_the_commit() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        for text in [format!("a/b@{commit}"), format!("a/b@{commit}/c.Q4_0.gguf")] {
+            let found: PinnedFiles = text.parse().unwrap();
+            assert_eq!((found.to_string(), found.pinned.commit()), (text, commit));
+        }
+        for file in ["", "c.bin", "d/c.gguf", "../c.gguf"] {
+            assert!(format!("a/b@{commit}/{file}").parse::<PinnedFiles>().is_err(), "{file}");
+        }
+        assert!("a/b@main/c.gguf".parse::<PinnedFiles>().is_err());
     }
 }

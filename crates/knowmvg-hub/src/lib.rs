@@ -8,7 +8,8 @@
 //! | the variables that `huggingface_hub` reads, as values | `settings` |
 //! | where files lie | `cache` |
 //! | requests, and whom the token is sent to | `client` |
-//! | a revision's files, which of them are wanted, and what each must be | `listing` |
+//! | which files of a model are wanted | `files` |
+//! | a revision's files, and what each must be | `listing` |
 //! | one file: resumed, bounded, checked | `fetch`, `digest` |
 //! | all of them | `download` |
 //!
@@ -24,6 +25,7 @@ mod digest;
 mod download;
 mod error;
 mod fetch;
+mod files;
 mod id;
 pub mod limits;
 mod listing;
@@ -32,5 +34,6 @@ mod settings;
 pub use cache::Cache;
 pub use download::{Progress, Snapshot, download};
 pub use error::HubError;
-pub use id::{Model, Pinned, Wanted};
+pub use files::{Files, GgufName};
+pub use id::{Model, Pinned, PinnedFiles, Wanted};
 pub use settings::Settings;

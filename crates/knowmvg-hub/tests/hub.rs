@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use knowmvg_hub::{HubError, Settings, Snapshot, download};
+use knowmvg_hub::{Files, HubError, Settings, Snapshot, download};
 use server::{Answered, COMMIT, Hub, MODEL, git, sha256};
 
 const TOKEN: &str = "hf_secret";
@@ -55,7 +55,7 @@ impl Cache {
     }
 
     fn download(&self, hub: &Hub) -> Result<Snapshot, HubError> {
-        download(&self.settings(&hub.hub.url, ""), &MODEL.parse().unwrap(), &mut |_| {})
+        download(&self.settings(&hub.hub.url, ""), &MODEL.parse().unwrap(), &Files::Checkpoint, &mut |_| {})
     }
 
     /// The contents, or what has arrived of them.
@@ -75,19 +75,20 @@ fn a_checkpoint_comes_into_the_cache_once_and_is_found_there_without_a_network()
     let (cache, hub) = (Cache::new(), Hub::of(files()));
     let mut told = vec![];
     let wanted = MODEL.parse().unwrap();
-    let snapshot =
-        download(&cache.settings(&hub.hub.url, ""), &wanted, &mut |progress| told.push((progress.done, progress.all)))
-            .unwrap();
-    assert_eq!(snapshot.pinned.to_string(), format!("{MODEL}@{COMMIT}"));
-    assert_eq!(snapshot.folder, cache.0.join("models--tiny--model/snapshots").join(COMMIT));
+    let snapshot = download(&cache.settings(&hub.hub.url, ""), &wanted, &Files::Checkpoint, &mut |progress| {
+        told.push((progress.done, progress.all))
+    })
+    .unwrap();
+    assert_eq!(snapshot.found.to_string(), format!("{MODEL}@{COMMIT}"));
+    assert_eq!(snapshot.path, cache.0.join("models--tiny--model/snapshots").join(COMMIT));
     let names = |folder: &Path| {
         let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         names
     };
-    assert_eq!(names(&snapshot.folder), ["LICENSE", "config.json", WEIGHTS, "tokenizer.json"], "no pickle, no folder");
-    for (name, content) in files().iter().filter(|(name, _)| snapshot.folder.join(name).exists()) {
-        assert!(fs::read(snapshot.folder.join(name)).unwrap() == *content, "{name}");
+    assert_eq!(names(&snapshot.path), ["LICENSE", "config.json", WEIGHTS, "tokenizer.json"], "no pickle, no folder");
+    for (name, content) in files().iter().filter(|(name, _)| snapshot.path.join(name).exists()) {
+        assert!(fs::read(snapshot.path.join(name)).unwrap() == *content, "{name}");
     }
     // Each is called by its checksum, as huggingface_hub does.
     assert!(cache.blob(&sha256(&weights())).is_file() && cache.blob(&git(b"{}")).is_file());
@@ -100,16 +101,45 @@ fn a_checkpoint_comes_into_the_cache_once_and_is_found_there_without_a_network()
     fs::write(cache.blob(&sha256(&weights())), vec![0; weights().len()]).unwrap();
     cache.download(&hub).unwrap();
     assert_eq!(hub.store.count("GET", WEIGHTS), 2);
-    assert!(fs::read(snapshot.folder.join(WEIGHTS)).unwrap() == weights());
+    assert!(fs::read(snapshot.path.join(WEIGHTS)).unwrap() == weights());
 
     let nobody = cache.settings("http://127.0.0.1:9", "1");
-    assert_eq!(download(&nobody, &wanted, &mut |_| {}).unwrap(), snapshot);
+    assert_eq!(download(&nobody, &wanted, &Files::Checkpoint, &mut |_| {}).unwrap(), snapshot);
     let other = "tiny/other".parse().unwrap();
-    assert!(matches!(download(&nobody, &other, &mut |_| {}), Err(HubError::Offline(_))));
+    assert!(matches!(download(&nobody, &other, &Files::Checkpoint, &mut |_| {}), Err(HubError::Offline(_))));
     let copy = cache.0.join("copy");
     snapshot.copy_to(&copy).unwrap();
-    assert_eq!(names(&copy), names(&snapshot.folder));
+    assert_eq!(names(&copy), names(&snapshot.path));
     assert!(fs::symlink_metadata(copy.join(WEIGHTS)).unwrap().is_file());
+}
+
+/// A repository of llama.cpp's files alone: one of them is downloaded, and the others are left there.
+#[test]
+fn one_gguf_file_comes_into_the_cache() {
+    const NAME: &str = "model.Q4_0.gguf";
+    let (cache, hub) = (
+        Cache::new(),
+        Hub::of(BTreeMap::from([
+            (NAME.to_owned(), weights()),
+            ("model.Q8_0.gguf".to_owned(), b"other".to_vec()),
+            ("LICENSE".to_owned(), b"terms".to_vec()),
+        ])),
+    );
+    let files = Files::Gguf(NAME.parse().unwrap());
+    let wanted = MODEL.parse().unwrap();
+    let problem = cache.download(&hub).unwrap_err().to_string();
+    assert!(problem.contains(NAME), "{problem}");
+    let snapshot = download(&cache.settings(&hub.hub.url, ""), &wanted, &files, &mut |_| {}).unwrap();
+    assert_eq!(snapshot.found.to_string(), format!("{MODEL}@{COMMIT}/{NAME}"));
+    assert!(fs::read(&snapshot.path).unwrap() == weights());
+    assert_eq!(hub.hub.count("HEAD", "model.Q8_0.gguf"), 0);
+
+    let nobody = cache.settings("http://127.0.0.1:9", "1");
+    assert_eq!(download(&nobody, &wanted, &files, &mut |_| {}).unwrap(), snapshot);
+    let other = Files::Gguf("model.Q8_0.gguf".parse().unwrap());
+    assert!(matches!(download(&nobody, &wanted, &other, &mut |_| {}), Err(HubError::Offline(_))));
+    let copy = snapshot.copy_to(&cache.0.join("copy")).unwrap();
+    assert!(copy.ends_with(NAME) && fs::symlink_metadata(&copy).unwrap().is_file());
 }
 
 #[test]

@@ -36,4 +36,4 @@ pub use error::{Error, Result};
 pub use generate::{Answer, Ending, Limits, Sampling};
 pub use image::Picture;
 pub use model::{LoadOptions, VisionLanguageModel};
-pub use weights::Weights;
+pub use weights::{Half, Weights};

@@ -7,9 +7,9 @@ use common::{
     Golden, Side, assert_close, largest_difference, logits, model, padded, padded_logits, path, row_batch, row_logits,
 };
 use knowmvg::model::params;
-use knowmvg_vlm::VisionLanguageModel;
 use knowmvg_vlm::image::Patches;
 use knowmvg_vlm::text::{Cache, TextBatch};
+use knowmvg_vlm::{Half, VisionLanguageModel, Weights};
 use proptest::prelude::*;
 
 const MODELS: [&str; 3] = ["llama", "qwen2_5_vl", "qwen3_vl"];
@@ -212,4 +212,30 @@ fn reaches_every_weight(name: &str) {
     assert_eq!(untouched.found, Vec::<String>::new(), "{name}");
     let weights = params::collect(model.language()).len() + params::collect(model.vision().unwrap()).len();
     assert_eq!(untouched.seen, weights, "{name}");
+}
+
+/// Matrices of 16 bits round a little, and round: a checkpoint that is asked for in halves and read in floats would be twice as large.
+#[test]
+fn halves_say_nearly_what_floats_say() {
+    for name in MODELS {
+        let full = model(name);
+        let (ids, picture) = match SEEING.contains(&name) {
+            true => {
+                let [first, _] = pictures(name, &full);
+                (showing(&full, 8, &first), vec![first])
+            }
+            false => ((1..9).collect(), vec![]),
+        };
+        let expected = row_logits(&full, &ids, &picture);
+        // Of the largest logit; a bfloat16 has three bits less than a float16.
+        for (half, tolerance) in [(Half::BFloat16, 4e-2), (Half::Float16, 4e-3)] {
+            let model = VisionLanguageModel::load_as(&path(name), &Device::flex(), Weights::Half(half)).unwrap();
+            let found = row_logits(&model, &ids, &picture);
+            let size = expected.iter().flatten().fold(0.0f32, |size, logit| size.max(logit.abs()));
+            let rows = expected.iter().zip(&found);
+            let error = rows.map(|(e, f)| largest_difference("a token", e, f)).fold(0.0, f32::max) / size;
+            println!("{name} in {half:?}: {error:e} of the largest logit");
+            assert!(error > 1e-5 && error < tolerance, "{name} in {half:?}: {error}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
+use crate::agreement::{self, Disagreement};
 use crate::calibration::{Calibration, Signs};
 use crate::decoder::{ANATOMY, Decoder, anatomy_key, identity_thorax};
 use crate::geometry::{Box2, Image, Map, Model, Thorax};
@@ -78,6 +79,9 @@ pub enum GrounderError {
     /// The image could not be encoded.
     #[error(transparent)]
     Vision(#[from] crate::model::vision::VisionError),
+    /// The device computes something else than the CPU.
+    #[error(transparent)]
+    Device(#[from] Disagreement),
 }
 
 /// A loaded model; shared between threads.
@@ -110,7 +114,7 @@ impl Grounder {
     /// Loads a model folder whose decoder computes on a device; the image encoder computes on the CPU.
     ///
     /// # Errors
-    /// As [`Grounder::load`].
+    /// As [`Grounder::load`], and when the device finds something else than the CPU.
     pub fn load_on(folder: &Path, device: &Device) -> Result<Self, GrounderError> {
         let tower_path = folder.join(files::TOWER_WEIGHTS);
         let weights = |path: &Path| {
@@ -160,7 +164,7 @@ impl Grounder {
             Some(adapters) => (adapters.merged_into(&tower), sha256.clone()),
             None => (tower, tower_file.sha256()),
         };
-        Ok(Self {
+        let grounder = Self {
             tower,
             tower_sha256,
             model,
@@ -175,7 +179,9 @@ impl Grounder {
             device: device.clone(),
             sha256,
             reader: None,
-        })
+        };
+        agreement::check(&grounder.decoder())?;
+        Ok(grounder)
     }
 
     /// The same decoder behind another reader.

@@ -25,6 +25,7 @@ pub mod geometry;
 pub mod grounding;
 
 // The pipeline, in order.
+pub mod agreement;
 pub mod ask;
 pub mod calibration;
 pub mod compute;

@@ -4,19 +4,14 @@ use std::collections::BTreeMap;
 
 use knowmvg::decoder::Decoder;
 use knowmvg::geometry::{Box2, Image};
-use knowmvg::prior::frame::side_and_zone;
-use knowmvg::question::{NO, Wanted, YES, is_contradicted};
+use knowmvg::question::{self, NO};
 use knowmvg::report::Phrase;
-use knowmvg_eval::ask::place::{common_side, side_word, words};
 use knowmvg_eval::{Found, Prediction, ScoredBox, Task};
 
 use super::asked::{Asked, Text};
 use super::constant::Constant;
 use super::reading::Reading;
 use super::seen::{Frame, Seen, Shown};
-
-/// Presence from which on a question is answered with yes.
-const MIN_PRESENCE: f64 = 0.5;
 
 /// A way of answering; the first is what is measured, the others say what it is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -197,40 +192,18 @@ fn prediction(question: &Question, findings: Vec<Found>) -> Prediction {
 }
 
 /// A prediction whose answer to a question is what was said, or made from what was found.
-fn answered(question: &Question, mut findings: Vec<Found>, said: Option<String>) -> Prediction {
+fn answered(asked: &Question, mut findings: Vec<Found>, said: Option<String>) -> Prediction {
     let mut answer = None;
-    if question.text.task == Task::Vqa {
-        let presences = findings.iter().filter_map(|found| found.presence);
-        let said = said.map(|said| match is_contradicted(question.text.words, &said, presences) {
-            true => NO.to_owned(),
-            false => said,
-        });
-        answer = said.or_else(|| findings.first().map(|found| in_words(question, found)));
+    if asked.text.task == Task::Vqa {
+        let words = asked.text.words;
+        let of =
+            |found: &Found| question::Shown::new(found.presence, found.boxes.iter().map(|b| &b.bounds), asked.size);
+        let shown: Vec<_> = findings.iter().map(of).collect();
+        let said = said.map(|said| question::other_answer(words, &said, &shown).unwrap_or(said));
+        answer = said.or_else(|| shown.first().map(|shown| question::answer(words, shown)));
         if answer.as_deref() == Some(NO) {
             findings.iter_mut().for_each(|found| found.boxes.clear());
         }
     }
-    Prediction { item: question.item.to_owned(), findings, answer }
-}
-
-/// The answer to a question, made from what was found.
-fn in_words(question: &Question, found: &Found) -> String {
-    let places = found.boxes.iter().map(|b| side_and_zone(&in_fractions(&b.bounds, question.size)));
-    let places: Vec<_> = places.map(|(side, zone)| (side, Some(zone))).collect();
-    match Wanted::of(question.text.words) {
-        Wanted::Presence => {
-            let is_there = found.presence.is_some_and(|presence| presence >= MIN_PRESENCE);
-            (if is_there { YES } else { NO }).to_owned()
-        }
-        Wanted::Side => common_side(places.iter().map(|(side, _)| *side)).map_or("", side_word).to_owned(),
-        Wanted::Place => places
-            .first()
-            .map_or(String::new(), |(side, zone)| words(knowmvg::prior::Location { side: Some(*side), zone: *zone })),
-    }
-}
-
-fn in_fractions(bounds: &Box2<Image>, [width, height]: [u32; 2]) -> Box2<knowmvg::geometry::Model> {
-    let [x0, y0, x1, y1] = bounds.xyxy();
-    let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
-    Box2::from_xyxy([x0 / width, y0 / height, x1 / width, y1 / height]).expect("scaling keeps a box a box")
+    Prediction { item: asked.item.to_owned(), findings, answer }
 }

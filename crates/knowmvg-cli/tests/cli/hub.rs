@@ -24,6 +24,7 @@ fn cached(folder: &Folder) -> String {
         fs::copy(repository("golden/vlm/llama").join(&name), model.join("blobs").join(&name)).unwrap();
         std::os::unix::fs::symlink(Path::new("../../blobs").join(&name), snapshot.join(&name)).unwrap();
     }
+    fs::copy(repository("golden/vlm/llama.gguf"), snapshot.join("llama.gguf")).unwrap();
     snapshot.into_os_string().into_string().unwrap()
 }
 
@@ -38,6 +39,9 @@ fn a_recipe_names_a_model_of_the_hub_by_its_commit_and_nobody_is_asked_for_it() 
     assert_eq!(found.stdout.trim(), snapshot);
     let name = format!("tiny/llama@{COMMIT}");
     assert!(found.stderr.contains(&name), "{found:?}");
+    let file = knowmvg_with(&variables, ["vlm", "download", "tiny/llama", "--file", "llama.gguf"]).ended_with(0);
+    assert_eq!(file.stdout.trim(), format!("{snapshot}/llama.gguf"));
+    assert!(file.stderr.contains(&format!("{name}/llama.gguf")), "{file:?}");
     let absent = knowmvg_with(&variables, ["vlm", "download", "tiny/other"]).ended_with(1);
     assert!(absent.stderr.contains("HF_HUB_OFFLINE"), "{absent:?}");
 
@@ -54,6 +58,8 @@ fn a_recipe_names_a_model_of_the_hub_by_its_commit_and_nobody_is_asked_for_it() 
 
     let gone = train(&name).ended_with(3);
     assert!(gone.stderr.contains(&format!("knowmvg vlm download {name}")), "{gone:?}");
+    let gone = train(&format!("{name}/llama.gguf")).ended_with(3);
+    assert!(gone.stderr.contains(&format!("knowmvg vlm download {name} --file llama.gguf")), "{gone:?}");
     let unpinned = train("tiny/llama@main").ended_with(3);
     assert!(unpinned.stderr.contains("expected a commit"), "{unpinned:?}");
 }

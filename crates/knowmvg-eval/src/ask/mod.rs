@@ -13,7 +13,6 @@
 pub mod class;
 pub mod noisy;
 pub mod phrase;
-pub mod place;
 pub mod report;
 pub mod vqa;
 

@@ -1,13 +1,13 @@
 //! Questions made from labels, with their answers in words and the boxes that show them.
 
 use knowmvg::geometry::{Box2, Image};
+use knowmvg::question::place::{common_side, side_word, words};
 use knowmvg::question::{NO, Wanted, YES};
 use knowmvg::train::compose::TextLevel;
 use knowmvg::train::dataset::Sample;
 use knowmvg::train::drawn::Drawn;
 use rand::Rng;
 
-use super::place::{common_side, side_word, words};
 use super::{Draft, by_label, groups, target};
 
 /// Presence and side of every label, the place of those with one box, and the presence of as many absent ones.

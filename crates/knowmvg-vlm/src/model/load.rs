@@ -51,6 +51,14 @@ impl VisionLanguageModel {
         Self::load_as(path, device, Weights::Full)
     }
 
+    /// As [`VisionLanguageModel::load_on`], with the matrices in other numbers. Quantised ones are for the CPU, and have no gradients.
+    ///
+    /// # Errors
+    /// As [`VisionLanguageModel::load`].
+    pub fn load_as(path: &Path, device: &Device, weights: Weights) -> Result<Self> {
+        if path.is_dir() { Self::from_folder(path, device, weights) } else { Self::from_gguf(path, device, weights) }
+    }
+
     /// As [`VisionLanguageModel::load`], on the CPU and for inference: matrices of the language model that are or become
     /// quantised have no gradients.
     ///
@@ -58,10 +66,6 @@ impl VisionLanguageModel {
     /// As [`VisionLanguageModel::load`].
     pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Self> {
         Self::load_as(path, &Device::flex(), options.weights)
-    }
-
-    fn load_as(path: &Path, device: &Device, weights: Weights) -> Result<Self> {
-        if path.is_dir() { Self::from_folder(path, device, weights) } else { Self::from_gguf(path, device, weights) }
     }
 
     fn from_folder(folder: &Path, device: &Device, weights: Weights) -> Result<Self> {
@@ -120,7 +124,7 @@ fn build(
     reader.keep(weights);
     let language = LanguageModel::load(&mut reader, names, &config.text);
     // A picture is a thousand rows and more, which floats multiply well, and its tower is the smaller part.
-    reader.keep(Weights::Full);
+    reader.keep(if let Weights::Half(_) = weights { weights } else { Weights::Full });
     let tower = config.vision.as_ref().map(|vision| VisionTower::load(&mut reader, seeing, vision));
     reader.finish()?;
     Ok((language, tower))

@@ -1,13 +1,13 @@
 use burn::module::Module;
 use burn::nn::{Embedding, Linear};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
 use crate::quantized::{QuantizedMatrix, QuantizedRows, products, products_of};
 
-/// A linear map: one in floats, which can learn, or one that stays quantised, for inference alone.
+/// A linear map: one in floats, through which gradients go, or one that stays quantised, for inference alone.
 #[derive(Module, Debug)]
 pub enum Projection {
-    /// In floats.
+    /// In floats of 32 or 16 bits.
     Full(Linear),
     /// In the bits in which it is stored.
     Quantized(QuantizedLinear),
@@ -27,7 +27,7 @@ impl Projection {
     /// - `rows`: `[.., inputs]`; returns `[.., outputs]`
     pub fn forward<const D: usize>(&self, rows: Tensor<D>) -> Tensor<D> {
         match self {
-            Self::Full(linear) => linear.forward(rows),
+            Self::Full(linear) => multiplied(rows, &linear.weight.val(), |rows| linear.forward(rows)),
             Self::Quantized(linear) => linear.forward(rows),
         }
     }
@@ -123,7 +123,8 @@ impl Table {
             Self::Full(embedding) => {
                 let table = embedding.weight.val();
                 let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
-                table.clone().select(0, Tensor::<1, Int>::from_data(ids.as_slice(), &table.device()))
+                let rows = table.clone().select(0, Tensor::<1, Int>::from_data(ids.as_slice(), &table.device()));
+                rows.cast(FloatDType::F32)
             }
             Self::Quantized(table) => {
                 let values: Vec<f32> = ids.iter().flat_map(|id| table.matrix.row(*id as usize)).collect();
@@ -138,13 +139,33 @@ impl Table {
     /// - `rows`: `[rows, width]`; returns `[rows, tokens of the table]`
     pub fn scores(&self, rows: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Full(embedding) => rows.matmul(embedding.weight.val().transpose()),
+            Self::Full(embedding) => {
+                let table = embedding.weight.val();
+                multiplied(rows, &table, |rows| rows.matmul(table.clone().transpose()))
+            }
             Self::Quantized(table) => {
                 let (device, dims) = (rows.device(), rows.dims());
                 shaped(products(&table.matrix, &rounded(rows)), dims, &device)
             }
         }
     }
+}
+
+/// A product in the numbers of the weight; what comes in and goes out has those of the rows. Sums, norms and the softmax
+/// between two products thus stay in 32 bits beside a weight of 16.
+///
+/// # Source
+/// Micikevicius et al. 2018, *Mixed Precision Training*.
+fn multiplied<const D: usize>(
+    rows: Tensor<D>,
+    weight: &Tensor<2>,
+    product: impl FnOnce(Tensor<D>) -> Tensor<D>,
+) -> Tensor<D> {
+    let (given, own) = (rows.dtype(), weight.dtype());
+    if given == own {
+        return product(rows);
+    }
+    product(rows.cast(FloatDType::from(own))).cast(FloatDType::from(given))
 }
 
 /// On the CPU, the numbers are read where they lie.

@@ -11,6 +11,7 @@ use knowmvg::train::criterion::LossWeights;
 use serde::{Deserialize, Serialize};
 
 use crate::grounding::GroundingConfig;
+use crate::weights::{Half, Weights};
 
 /// Everything that decides the outcome of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct VlmTrainConfig {
     /// Forgets what is cheap to compute again and computes it again on the way back: less memory, more time.
     #[serde(default)]
     pub gradient_checkpointing: bool,
+    /// In which numbers the frozen language model multiplies.
+    #[serde(default)]
+    pub mixed_precision: MixedPrecision,
     /// Weights of the loss.
     #[serde(default)]
     pub loss: VlmLossWeights,
@@ -53,6 +57,31 @@ pub struct VlmTrainConfig {
     pub data: VlmData,
     /// Schedule.
     pub stage: StageConfig,
+}
+
+/// In which numbers the frozen language model multiplies while something is learnt beside it; the names are those of Hugging Face's
+/// `accelerate`. What is learnt, its gradients, norms, sums and the loss have 32 bits.
+///
+/// # Departures
+/// There is no `fp16`: its gradients would need a loss that is scaled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MixedPrecision {
+    /// In 32 bits.
+    #[default]
+    No,
+    /// In bfloat16: half the memory, and faster on most GPUs.
+    Bf16,
+}
+
+impl MixedPrecision {
+    /// The language model's numbers.
+    pub fn weights(self) -> Weights {
+        match self {
+            Self::No => Weights::Full,
+            Self::Bf16 => Weights::Half(Half::BFloat16),
+        }
+    }
 }
 
 /// Weights of the terms.

@@ -1,11 +1,10 @@
 //! What an image is asked and what the answer should be, from its boxes.
 
-use knowmvg::grounding::Side;
 use knowmvg::image::preprocess::model_from_image;
 use knowmvg::knowledge::KnowledgeBase;
 use knowmvg::prior::Location;
-use knowmvg::question::{NO, Wanted, YES};
-use knowmvg::report::{self, Zone};
+use knowmvg::question::{NO, Wanted, YES, place};
+use knowmvg::report;
 use knowmvg::train::compose::{self, TextLevel};
 use knowmvg::train::corpus::Record;
 use knowmvg::train::criterion::Target;
@@ -151,8 +150,8 @@ impl Example {
         let said = subject.seen.location(found[0].location);
         let is_of_one_side = found.iter().all(|b| b.location.side == found[0].location.side);
         let (wanted, answer) = match () {
-            () if found.len() == 1 && rng.random_bool(0.5) => (Wanted::Place, place(said)),
-            () if is_of_one_side => (Wanted::Side, side(said)),
+            () if found.len() == 1 && rng.random_bool(0.5) => (Wanted::Place, place::words(said)),
+            () if is_of_one_side => (Wanted::Side, place::words(Location { zone: None, ..said })),
             () => (Wanted::Presence, YES.to_owned()),
         };
         Self::about(subject, group, wanted, answer, rng)
@@ -270,27 +269,6 @@ fn not_said<'a>(absent: &[&'a str], statements: &[Named]) -> Vec<&'a str> {
         statements.iter().any(|named| named.question.finding == denied)
     };
     absent.iter().copied().filter(|label| !is_said(label)).collect()
-}
-
-fn side(said: Location) -> String {
-    match said.side {
-        Some(Side::Left) => "left",
-        Some(Side::Right) => "right",
-        Some(Side::Midline) => "midline",
-        Some(Side::Bilateral) => "bilateral",
-        None => "unknown",
-    }
-    .to_owned()
-}
-
-fn place(said: Location) -> String {
-    let zone = match said.zone {
-        Some(Zone::Upper) => " upper zone",
-        Some(Zone::Mid) => " mid zone",
-        Some(Zone::Lower) => " lower zone",
-        None => "",
-    };
-    side(said) + zone
 }
 
 #[cfg(test)]

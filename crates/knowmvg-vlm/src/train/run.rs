@@ -77,7 +77,8 @@ impl Run {
         config.reader.check(side / grounder.tower().config().patch_size).map_err(TrainError::Config)?;
         let device = config.learning_device(first);
         let others: Vec<Device> = others.iter().map(|device| config.learning_device(device)).collect();
-        let model = VisionLanguageModel::load_on(&config.language, &device).map_err(failed)?;
+        let model = VisionLanguageModel::load_as(&config.language, &device, config.mixed_precision.weights())
+            .map_err(failed)?;
         let speaker = Speaker { model: model.frozen(), config: config.reader.clone() };
         let root = config.cache.clone().unwrap_or_else(|| config.output.join("features"));
         let cache = FeatureCache::new(&root, grounder.tower(), grounder.tower_sha256(), side);

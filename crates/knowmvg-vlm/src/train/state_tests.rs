@@ -21,6 +21,7 @@ use super::*;
 use crate::VisionLanguageModel;
 use crate::grounding::Speaker;
 use crate::train::batch;
+use crate::train::config::MixedPrecision;
 use crate::train::example::{Example, Kind, Named};
 
 /// Of the largest number of a parameter's gradient: sums of other lengths round otherwise.
@@ -109,7 +110,8 @@ impl Bench {
 
     fn workers(&self, devices: usize) -> Workers {
         let device = Device::flex().autodiff();
-        let model = VisionLanguageModel::load_on(&self.language, &device).unwrap().frozen();
+        let weights = self.config.mixed_precision.weights();
+        let model = VisionLanguageModel::load_as(&self.language, &device, weights).unwrap().frozen();
         let speaker = Speaker { model, config: self.config.reader.clone() };
         Workers::new(Worker { device: device.clone(), speaker }, &vec![device; devices - 1])
     }
@@ -187,5 +189,24 @@ fn the_same_parts_give_the_same_gradients_on_any_number_of_devices() {
     let (alone, _) = bench.gradients(1, 1);
     for devices in [2, 3] {
         assert!(bench.gradients(devices, 1).0 == alone, "{devices} devices");
+    }
+}
+
+/// The frozen model rounds on its way there and back, so gradients turn a little; what is learnt has 32 bits.
+#[test]
+fn a_language_model_in_halves_points_where_one_in_floats_points() {
+    for language in ["llama", "qwen2_5_vl"] {
+        let mut bench = Bench::new(language);
+        let (full, loss) = bench.gradients(1, 4);
+        bench.config.mixed_precision = MixedPrecision::Bf16;
+        let (halves, loss_of_halves) = bench.gradients(1, 4);
+        assert!(loss != loss_of_halves && (loss - loss_of_halves).abs() < 1e-2 * loss, "{loss} {loss_of_halves}");
+        let all =
+            |found: &[(String, Vec<f32>)]| found.iter().flat_map(|(_, values)| values.clone()).collect::<Vec<_>>();
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        let [full, halves] = [all(&full), all(&halves)];
+        let cosine = dot(&full, &halves) / (dot(&full, &full) * dot(&halves, &halves)).sqrt();
+        println!("{language}: cosine of the gradients {cosine}");
+        assert!(cosine > 0.99, "{language}: {cosine}");
     }
 }

@@ -1,10 +1,9 @@
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
 use crate::config::VisionConfig;
-use crate::text::Rotation;
+use crate::text::{Projection, Rotation};
 use crate::weights::{Bias, WeightReader};
 
 /// Most scores of one head that are held at a time: a large picture has four billion.
@@ -13,8 +12,8 @@ const MAX_SCORES: usize = 1 << 22;
 /// Attention within groups of patches that stand side by side: windows, or whole images.
 #[derive(Module, Debug)]
 pub struct VisionAttention {
-    qkv: Linear,
-    proj: Linear,
+    qkv: Projection,
+    proj: Projection,
     heads: usize,
 }
 
@@ -22,8 +21,8 @@ impl VisionAttention {
     pub(super) fn load(reader: &mut WeightReader, prefix: &str, config: &VisionConfig) -> Self {
         let width = config.width;
         Self {
-            qkv: reader.linear(&format!("{prefix}.qkv"), [width, 3 * width], Bias::Present),
-            proj: reader.linear(&format!("{prefix}.proj"), [width, width], Bias::Present),
+            qkv: reader.projection(&format!("{prefix}.qkv"), [width, 3 * width], Bias::Present),
+            proj: reader.projection(&format!("{prefix}.proj"), [width, width], Bias::Present),
             heads: config.heads,
         }
     }

@@ -1,18 +1,20 @@
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::gelu;
 
 use super::norm::VisionNorm;
 use crate::config::{VisionConfig, VisionDesign};
+use crate::text::Projection;
 use crate::weights::{Bias, WeightReader};
 
 /// Makes one token of the language model of each square of patches.
 #[derive(Module, Debug)]
 pub struct Merger {
     norm: VisionNorm,
-    inner: Linear,
-    outer: Linear,
+    inner: Projection,
+    outer: Projection,
+    /// Numbers of a square of patches.
+    square: usize,
 }
 
 /// What a merger norms.
@@ -35,8 +37,9 @@ impl Merger {
         let width = if normed == Normed::Patches { config.width } else { square };
         Self {
             norm: VisionNorm::load(reader, &format!("{prefix}.{norm}"), width, &config.design),
-            inner: reader.linear(&format!("{prefix}.{inner}"), [square, square], Bias::Present),
-            outer: reader.linear(&format!("{prefix}.{outer}"), [square, config.output_width], Bias::Present),
+            inner: reader.projection(&format!("{prefix}.{inner}"), [square, square], Bias::Present),
+            outer: reader.projection(&format!("{prefix}.{outer}"), [square, config.output_width], Bias::Present),
+            square,
         }
     }
 
@@ -44,7 +47,7 @@ impl Merger {
     /// - `patches`: `[1, patches, width]`, square by square
     /// - returns `[squares, output_width]`
     pub fn forward(&self, patches: Tensor<3>) -> Tensor<2> {
-        let [square, _] = self.inner.weight.dims();
+        let square = self.square;
         let [_, count, width] = patches.dims();
         let normed = self.norm.width();
         let rows = self.norm.forward(patches.reshape([count * width / normed, normed]));

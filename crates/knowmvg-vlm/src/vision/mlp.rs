@@ -1,9 +1,8 @@
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::Tensor;
 
 use crate::config::{VisionConfig, VisionDesign};
-use crate::text::GatedMlp;
+use crate::text::{GatedMlp, Projection};
 use crate::weights::{Bias, WeightReader};
 
 /// The MLP of a tower's generation.
@@ -18,8 +17,8 @@ pub enum VisionMlp {
 /// `fc2(gelu(fc1(x)))`.
 #[derive(Module, Debug)]
 pub struct PlainMlp {
-    linear_fc1: Linear,
-    linear_fc2: Linear,
+    linear_fc1: Projection,
+    linear_fc2: Projection,
 }
 
 impl VisionMlp {
@@ -29,8 +28,8 @@ impl VisionMlp {
         match config.design {
             VisionDesign::Windowed { .. } => Self::Gated(GatedMlp::load(reader, prefix, [width, inner], Bias::Present)),
             VisionDesign::DeepStack { .. } => Self::Plain(PlainMlp {
-                linear_fc1: reader.linear(&format!("{prefix}.linear_fc1"), [width, inner], Bias::Present),
-                linear_fc2: reader.linear(&format!("{prefix}.linear_fc2"), [inner, width], Bias::Present),
+                linear_fc1: reader.projection(&format!("{prefix}.linear_fc1"), [width, inner], Bias::Present),
+                linear_fc2: reader.projection(&format!("{prefix}.linear_fc2"), [inner, width], Bias::Present),
             }),
         }
     }

@@ -8,4 +8,4 @@ mod reader;
 
 pub use folder::Shards;
 pub(crate) use folder::{INDEX, SINGLE};
-pub use reader::{Bias, TensorSource, WeightReader, Weights};
+pub use reader::{Bias, Half, TensorSource, WeightReader, Weights};

@@ -1,6 +1,6 @@
 use burn::module::Param;
 use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear, RmsNorm};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use knowmvg::model::weights::WeightError;
 
 use crate::quantized::{QuantizedMatrix, StoredRows};
@@ -55,16 +55,36 @@ pub struct WeightReader<'a> {
     problems: Vec<String>,
 }
 
+/// A format of 16-bit floats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// bfloat16: the range of 32 bits, a precision of 8.
+    BFloat16,
+    /// IEEE 754's: up to 65,504, a precision of 11.
+    Float16,
+}
+
 /// In which numbers the matrices of a language model are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Weights {
-    /// In 32-bit floats: they can learn.
+    /// In 32-bit floats.
     Full,
+    /// In 16-bit floats, and multiplied in them; norms, sums and the softmax have 32 bits, and so has what is learnt beside.
+    Half(Half),
     /// As the file stores them: quantised matrices stay so, others become 32-bit floats.
     #[default]
     AsStored,
     /// Quantised matrices stay so, others are rounded to 8 bits, with a 16-bit scale for 32 weights.
     Int8,
+}
+
+impl From<Half> for FloatDType {
+    fn from(half: Half) -> Self {
+        match half {
+            Half::BFloat16 => Self::BF16,
+            Half::Float16 => Self::F16,
+        }
+    }
 }
 
 impl<'a> WeightReader<'a> {
@@ -105,7 +125,7 @@ impl<'a> WeightReader<'a> {
         Ok(values)
     }
 
-    /// A linear map from `inputs` to `outputs`, which files store as `[outputs, inputs]`.
+    /// A linear map from `inputs` to `outputs`, which files store as `[outputs, inputs]`, in 32-bit floats.
     pub fn linear(&mut self, prefix: &str, [inputs, outputs]: [usize; 2], bias: Bias) -> Linear {
         let weight = self.tensor(&format!("{prefix}.weight"), [outputs, inputs]);
         let bias = match bias {
@@ -118,7 +138,8 @@ impl<'a> WeightReader<'a> {
     /// As [`WeightReader::linear`], in the numbers of [`WeightReader::keep`].
     pub fn projection(&mut self, prefix: &str, [inputs, outputs]: [usize; 2], bias: Bias) -> Projection {
         let Some(matrix) = self.quantized(&format!("{prefix}.weight"), [outputs, inputs]) else {
-            return Projection::Full(self.linear(prefix, [inputs, outputs], bias));
+            let Linear { weight, bias } = self.linear(prefix, [inputs, outputs], bias);
+            return Projection::Full(Linear { weight: self.kept(weight), bias: bias.map(|bias| self.kept(bias)) });
         };
         let bias = match bias {
             Bias::Present => self.noted(&format!("{prefix}.bias"), &[outputs]),
@@ -131,7 +152,18 @@ impl<'a> WeightReader<'a> {
     pub fn table(&mut self, prefix: &str, shape: [usize; 2]) -> Table {
         match self.quantized(&format!("{prefix}.weight"), shape) {
             Some(matrix) => Table::quantized(matrix, &self.device),
-            None => Table::Full(self.embedding(prefix, shape)),
+            None => {
+                let Embedding { weight } = self.embedding(prefix, shape);
+                Table::Full(Embedding { weight: self.kept(weight) })
+            }
+        }
+    }
+
+    /// Floats of as many bits as [`WeightReader::keep`] says.
+    fn kept<const D: usize>(&self, weight: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match self.weights {
+            Weights::Half(half) => Param::from_tensor(weight.val().cast(FloatDType::from(half)).detach()),
+            _ => weight,
         }
     }
 
@@ -139,7 +171,7 @@ impl<'a> WeightReader<'a> {
     /// with it.
     fn quantized(&mut self, name: &str, shape: [usize; 2]) -> Option<QuantizedMatrix> {
         let fits = self.source.shape(name).is_some_and(|found| found == shape);
-        if self.weights == Weights::Full || !fits {
+        if matches!(self.weights, Weights::Full | Weights::Half(_)) || !fits {
             return None;
         }
         match self.source.stored(name) {

@@ -25,6 +25,7 @@ pub mod weak;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::agreement::Disagreement;
 use crate::model::tokenizer::TokenizerError;
 use crate::model::weights::WeightError;
 
@@ -75,6 +76,9 @@ pub enum TrainError {
     /// The tokenizer could not be trained.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// The device computes something else than the CPU.
+    #[error(transparent)]
+    Device(#[from] Disagreement),
     /// A cached file cannot be read or written.
     #[error("feature cache: {0}")]
     Cache(#[from] std::io::Error),

@@ -28,6 +28,7 @@ use super::state::State;
 use super::thorax::{self, Thoraxes};
 use super::{Observer, TrainError};
 use super::{vocabulary, weak};
+use crate::agreement;
 use crate::calibration::{Calibration, Outcome, Signs};
 use crate::decoder::Decoder;
 use crate::knowledge::KnowledgeBase;
@@ -210,6 +211,7 @@ impl Run {
             }
             None => self.first_state(model)?,
         };
+        self.check_device(&state)?;
         if state.progress.stage == Stage::Anatomy {
             self.train_stage(&mut state, observer)?;
             state = self.next_stage(Stage::Findings, state);
@@ -227,6 +229,14 @@ impl Run {
             self.train_stage(&mut state, observer)?;
         }
         self.export(&state)
+    }
+
+    /// Hours of work on a device that computes wrongly would be lost.
+    fn check_device(&self, state: &State) -> Result<(), TrainError> {
+        let (priors, anatomy_priors) =
+            (PriorEstimator::new(vec![], self.knowledge), PriorEstimator::new(vec![], self.knowledge));
+        let tables = (PriorTable::from_estimator(&priors), PriorTable::from_estimator(&anatomy_priors));
+        Ok(agreement::check(&self.decoder(&state.model.clone().valid(), &tables.0, &tables.1))?)
     }
 
     /// Where a run begins: with lungs and heart, or with the weights that are to be adapted.

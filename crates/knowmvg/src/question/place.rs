@@ -1,8 +1,8 @@
 //! The words for a place: what questions ask for and answers say.
 
-use knowmvg::grounding::Side;
-use knowmvg::prior::Location;
-use knowmvg::report::Zone;
+use crate::grounding::Side;
+use crate::prior::Location;
+use crate::report::Zone;
 
 /// Side and zone in words, e.g. `left lower zone`.
 pub fn words(location: Location) -> String {

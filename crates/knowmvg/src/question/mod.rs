@@ -1,4 +1,10 @@
-//! `label -> question`: what is asked about an image, the same words wherever they are learnt, asked and understood.
+//! `label -> question -> answer`: what is asked about an image, the same words wherever they are learnt, asked and understood,
+//! and what boxes have to say about an answer.
+
+pub mod place;
+mod verdict;
+
+pub use verdict::{LEAST_PRESENCE, Shown, answer, other_answer};
 
 /// Answer to whether there is something that there is.
 pub const YES: &str = "yes";
@@ -39,17 +45,6 @@ impl Wanted {
     }
 }
 
-/// Presence below which nothing counts as found, whatever a language model says: it chose the answers to questions on `val` best, among
-/// tenths (docs/vlm.md).
-pub const LEAST_PRESENCE: f64 = 0.2;
-
-/// Whether a language model says that something is there of which the decoder finds too little: it was asked, and none of the presences
-/// that it knows is enough.
-pub fn is_contradicted(question: &str, said: &str, presences: impl IntoIterator<Item = f64>) -> bool {
-    let most = presences.into_iter().max_by(f64::total_cmp);
-    Wanted::of(question) == Wanted::Presence && said == YES && most.is_some_and(|presence| presence < LEAST_PRESENCE)
-}
-
 /// Only of what can be counted is there one.
 fn article(label: &str) -> &'static str {
     const COUNTED: [&str; 5] = ["mass", "nodule", "fracture", "effusion", "infiltrate"];
@@ -72,15 +67,5 @@ mod tests {
         assert_eq!(Wanted::Presence.question("mass"), "Is there a mass?");
         assert_eq!(Wanted::Presence.question("effusion"), "Is there an effusion?");
         assert_eq!(Wanted::Presence.question("emphysema"), "Is there emphysema?");
-    }
-
-    #[test]
-    fn yes_needs_a_decoder_that_finds_something() {
-        assert!(is_contradicted("Is there a mass?", YES, [0.1]));
-        assert!(
-            !is_contradicted("Is there a mass?", YES, [0.1, 0.3]) && !is_contradicted("Is there a mass?", NO, [0.1])
-        );
-        assert!(!is_contradicted("Is there a mass?", YES, []), "nobody asked the decoder");
-        assert!(!is_contradicted("Where is the mass?", "right lower zone", [0.1]), "a place is no claim of presence");
     }
 }
