@@ -4,8 +4,8 @@
 #
 #   scripts/vulkan-check.sh [MODEL]
 #
-# MODEL names another model folder, e.g. one with a language model. Without a GPU, Mesa's software driver will do (Debian:
-# mesa-vulkan-drivers): slow, but a Vulkan device.
+# MODEL names another model folder, e.g. one with a language model. Needs a GPU and its driver: of the software drivers, Mesa's
+# lavapipe 22.3 crashes and SwiftShader is refused, since it computes something else (docs/devices.md).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -150,8 +150,9 @@ pub struct AssembleArgs {
 /// `knowmvg vlm download`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prints the folder of the model, or the file, and how a recipe names it. Only what loads it is downloaded, no pickles; each
-file has the checksum that the hub says, or is refused. What an interrupted download left is gone on with.
+Prints the folder of the model, or the file, and how a recipe names it. Only what loads it is downloaded,
+no pickles; each file has the checksum that the hub says, or is refused. What an interrupted download left
+is gone on with.
 Files of weights may have 4 GiB, others 64 MiB, all together 64 GiB.
 
 The cache is that of huggingface_hub, and so are the variables: HF_HOME or HF_HUB_CACHE, HF_ENDPOINT,

@@ -53,13 +53,13 @@ impl Cache {
     }
 
     /// Makes the folder of a commit out of contents that are there.
-    pub(crate) fn link(&self, pinned: &Pinned, files: &[(&str, &str)]) -> Result<PathBuf, HubError> {
+    pub(crate) fn link(&self, pinned: &Pinned, files: &[(&str, &str)]) -> Result<(), HubError> {
         let folder = self.snapshot(pinned);
         fs::create_dir_all(&folder).map_err(io(&folder))?;
         for (name, checksum) in files {
             link(&self.blob(&pinned.model, checksum), checksum, &folder.join(name))?;
         }
-        Ok(folder)
+        Ok(())
     }
 
     pub(crate) fn blob(&self, model: &Model, checksum: &str) -> PathBuf {

@@ -26,10 +26,9 @@ const WANTED: [&str; 13] = [
 const NEEDED: [&str; 2] = ["config.json", "tokenizer.json"];
 
 /// Which files of a model are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Files {
     /// What loads a checkpoint of Hugging Face: configuration, vocabulary, safetensors.
-    #[default]
     Checkpoint,
     /// One file of llama.cpp, which holds all of these.
     Gguf(GgufName),
@@ -84,10 +83,8 @@ fn checkpoint(names: Vec<String>) -> Result<Vec<String>, String> {
     let chosen = sorted(names.iter().filter(|name| is_wanted(name)).cloned());
     let holds = |name: &str| chosen.iter().any(|found| found == name);
     if let Some(missing) = NEEDED.iter().find(|name| !holds(name)) {
-        let others = listed(names.iter().filter(|name| name.ends_with(GGUF)));
-        let others =
-            if others.is_empty() { others } else { format!("; of its files, one of these can be named: {others}") };
-        return Err(format!("expected a checkpoint with {missing}, found none{others}"));
+        let others = gguf_files(&names).map(|others| format!("; of its files, one of these can be named: {others}"));
+        return Err(format!("expected a checkpoint with {missing}, found none{}", others.unwrap_or_default()));
     }
     match chosen.iter().any(|name| is_weights(name)) {
         true => Ok(chosen),
@@ -97,11 +94,8 @@ fn checkpoint(names: Vec<String>) -> Result<Vec<String>, String> {
 
 fn gguf(wanted: &GgufName, names: Vec<String>) -> Result<Vec<String>, String> {
     if !names.contains(&wanted.0) {
-        let others = listed(names.iter().filter(|name| name.ends_with(GGUF)));
-        return Err(format!(
-            "expected {wanted}, found {}",
-            if others.is_empty() { "no such file".into() } else { others }
-        ));
+        let found = gguf_files(&names).unwrap_or_else(|| "no such file".into());
+        return Err(format!("expected {wanted}, found {found}"));
     }
     Ok(sorted(names.into_iter().filter(|name| *name == wanted.0 || is_licence(name))))
 }
@@ -113,10 +107,12 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
-/// A few names for a message.
-fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+/// The GGUF files among them, a few, for a message; `None` if there is none.
+fn gguf_files(names: &[String]) -> Option<String> {
     const MOST: usize = 30;
-    names.filter(|name| is_name(name)).take(MOST).cloned().collect::<Vec<_>>().join(", ")
+    let few: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| name.ends_with(GGUF) && is_name(name)).take(MOST).collect();
+    (!few.is_empty()).then(|| few.join(", "))
 }
 
 /// Whether a file holds weights, which may be large.

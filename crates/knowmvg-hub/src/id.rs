@@ -112,10 +112,13 @@ impl FromStr for PinnedFiles {
     type Err = HubError;
 
     fn from_str(text: &str) -> Result<Self, HubError> {
-        let named = text.split_once('@').and_then(|(_, revision)| revision.split_once('/'));
-        let Some((_, name)) = named else { return Ok(Self { pinned: text.parse()?, files: Files::Checkpoint }) };
-        let pinned = text[..text.len() - name.len() - 1].parse()?;
-        Ok(Self { pinned, files: Files::Gguf(name.parse()?) })
+        let of_one = text.split_once('@').and_then(|(model, revision)| Some((model, revision.split_once('/')?)));
+        match of_one {
+            Some((model, (commit, name))) => {
+                Ok(Self { pinned: Pinned::new(model.parse()?, commit)?, files: Files::Gguf(name.parse()?) })
+            }
+            None => Ok(Self { pinned: text.parse()?, files: Files::Checkpoint }),
+        }
     }
 }
 

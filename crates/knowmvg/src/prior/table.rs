@@ -20,8 +20,8 @@ const ZONES: [Option<Zone>; 4] = [None, Some(Zone::Upper), Some(Zone::Mid), Some
 /// Name of the entry for a phrase without a known finding.
 const ANY: &str = "any finding";
 
-/// Priors by finding, side and zone.
-#[derive(Debug, Clone, PartialEq)]
+/// Priors by finding, side and zone; by default, none.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PriorTable {
     entries: BTreeMap<String, Vec<Prior>>,
 }
