@@ -7,6 +7,7 @@ use knowmvg_listen::{Config, DatabaseProblem, ListenError, Listener, Log, Queue,
 
 use crate::args::ListenArgs;
 use crate::failure::{Exit, Failure};
+use crate::model_folder::ModelArgs;
 use crate::{files, model_folder, output};
 
 /// Longest configuration.
@@ -28,8 +29,8 @@ pub fn run(args: &ListenArgs) -> Result<(), Failure> {
     if args.check {
         return check(&listener, args);
     }
-    let (_, grounder) =
-        model_folder::load_from(args.model.folder.as_deref().or(config.model.as_deref()), &args.model.device)?;
+    let folder = args.model.folder.clone().or_else(|| config.model.clone());
+    let (_, grounder) = model_folder::load(&ModelArgs { folder, ..args.model.clone() })?;
     for (what, address) in [("dicom", listener.dicom_address()), ("hl7", listener.hl7_address())] {
         if let Some(address) = address {
             output::print(&format!("{what} {address}\n"))?;

@@ -10,6 +10,7 @@ mod data;
 mod data_table;
 mod deidentify;
 mod dicom_out;
+mod dtype;
 mod eval;
 mod explain;
 mod failure;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use knowmvg::compute::{self, Device};
 use knowmvg::grounder::{Grounder, GrounderError};
-use knowmvg_vlm::Sampling;
-use knowmvg_vlm::grounding::LoadError;
+use knowmvg_vlm::grounding::{LanguageOptions, LoadError};
+use knowmvg_vlm::{Sampling, Weights};
 
 use crate::args::MODEL_HELP;
+use crate::dtype::Dtype;
 use crate::failure::{Exit, Failure};
 use crate::sampling::SamplingArgs;
 
@@ -25,6 +26,9 @@ pub struct ModelArgs {
     pub folder: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArg,
+    /// Numbers of a language model's weights
+    #[arg(long, value_enum, value_name = "DTYPE", default_value_t = Dtype::Auto)]
+    pub dtype: Dtype,
 }
 
 /// Where a model computes.
@@ -76,41 +80,43 @@ fn device(name: &str) -> Result<Device, Failure> {
 
 /// Finds and loads the model.
 pub fn load(args: &ModelArgs) -> Result<(PathBuf, Grounder), Failure> {
-    load_from(args.folder.as_deref(), &args.device)
+    load_choosing(args, Sampling::Greedy)
 }
 
 /// Finds and loads the model, whose language model chooses its words as it is told.
 pub fn load_sampling(args: &ModelArgs, sampling: &SamplingArgs) -> Result<(PathBuf, Grounder), Failure> {
     let sampling = sampling.sampling();
-    let (folder, grounder) = load_choosing(args.folder.as_deref(), &args.device, &sampling)?;
+    let (folder, grounder) = load_choosing(args, sampling.clone())?;
     if sampling != Sampling::Greedy && grounder.reader().is_none() {
-        let problem = "expected a model with a language model for --temperature, found one without".to_owned();
-        return Err(Failure::about(Exit::Usage, "cannot draw words", &folder, problem).fix("leave --temperature out"));
+        return Err(without_language(&folder, "--temperature"));
     }
     Ok((folder, grounder))
 }
 
-/// Finds and loads the model, from a folder that is named in another way.
-pub fn load_from(given: Option<&Path>, device: &DeviceArg) -> Result<(PathBuf, Grounder), Failure> {
-    load_choosing(given, device, &Sampling::Greedy)
+/// Finds and loads the model, whose language model computes as its device does best.
+pub fn load_on(given: Option<&Path>, device: &DeviceArg) -> Result<(PathBuf, Grounder), Failure> {
+    load(&ModelArgs { folder: given.map(Path::to_owned), device: device.clone(), dtype: Dtype::Auto })
 }
 
-fn load_choosing(
-    given: Option<&Path>,
-    device: &DeviceArg,
-    sampling: &Sampling,
-) -> Result<(PathBuf, Grounder), Failure> {
-    let device = device.find()?;
-    let folder = locate(given)?;
-    let loaded = knowmvg_vlm::grounding::load_sampling(&folder, &device, sampling);
-    let grounder = loaded.map_err(|error| match error {
-        LoadError::Decoder(GrounderError::Device(wrong)) => {
-            let problem = "cannot trust the device";
-            Failure::new(Exit::Work, problem).because(wrong).fix("leave --device out to compute on the CPU")
-        }
-        error => broken(&folder, error),
-    })?;
+fn load_choosing(args: &ModelArgs, sampling: Sampling) -> Result<(PathBuf, Grounder), Failure> {
+    let device = args.device.find()?;
+    let weights = args.dtype.weights();
+    let folder = locate(args.folder.as_deref())?;
+    if weights == Some(Weights::Int8) && device != Device::flex() {
+        return Err(Failure::new(Exit::Usage, "expected floats on a device, found --dtype int8")
+            .fix("leave --device out, or take --dtype bfloat16"));
+    }
+    let loaded = knowmvg_vlm::grounding::load_as(&folder, &device, &LanguageOptions { sampling, weights });
+    let grounder = loaded.map_err(|e| broken(&folder, e))?;
+    if weights.is_some() && grounder.reader().is_none() {
+        return Err(without_language(&folder, "--dtype"));
+    }
     Ok((folder, grounder))
+}
+
+fn without_language(folder: &Path, option: &str) -> Failure {
+    let problem = format!("expected a model with a language model for {option}, found one without");
+    Failure::about(Exit::Usage, "cannot use the option", folder, problem).fix(format!("leave {option} out"))
 }
 
 /// Finds the folder.
@@ -118,10 +124,18 @@ pub fn locate(given: Option<&Path>) -> Result<PathBuf, Failure> {
     find(given, &Places::of_this_process())
 }
 
-/// The files are there and don't hold a model.
-pub fn broken(folder: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    let fix = "restore the files of the model folder from the release; they belong together and may not be mixed";
-    Failure::about(Exit::Model, "cannot load the model", folder, error).fix(fix)
+/// The files are there and don't hold a model, or their device computes something else than the CPU.
+pub fn broken(folder: &Path, error: impl Into<LoadError>) -> Failure {
+    match error.into() {
+        LoadError::Decoder(GrounderError::Device(wrong)) => Failure::new(Exit::Work, "cannot trust the device")
+            .because(wrong)
+            .fix("leave --device out to compute on the CPU"),
+        error => {
+            let fix =
+                "restore the files of the model folder from the release; they belong together and may not be mixed";
+            Failure::about(Exit::Model, "cannot load the model", folder, error).fix(fix)
+        }
+    }
 }
 
 /// Where a search begins.

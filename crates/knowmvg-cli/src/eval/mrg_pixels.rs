@@ -30,7 +30,7 @@ impl Pixels {
     /// When either cannot be read.
     pub fn open(folder: &Path, args: &MrgArgs) -> Result<Self, Failure> {
         let corpus = files::open_corpus(folder)?;
-        let (_, grounder) = model_folder::load_from(args.model.as_deref(), &args.device)?;
+        let (_, grounder) = model_folder::load_on(args.model.as_deref(), &args.device)?;
         let split = Split::from(args.split);
         let records = corpus.records.iter().filter(|record| record.split == split);
         let by_name = records.filter_map(|record| Some((name(&record.image)?, record.clone()))).collect();

@@ -81,6 +81,7 @@ fn qwen_is_taught_asked_and_scored_and_the_truth_does_not_reach_it() {
     assert!(answered["answer"].is_string() && answered["grounding"]["findings"].is_array());
 
     words_that_are_drawn_say_how(&folder);
+    other_numbers_find_nearly_the_same_and_are_named(&folder);
 
     let adapter = folder.at("adapter");
     knowmvg(["vlm", "export", "--model", &model, "--adapter", &adapter]).ended_with(0);
@@ -148,6 +149,26 @@ fn words_that_are_drawn_say_how(folder: &Folder) {
     assert!(asked["grounding"]["warnings"].to_string().contains("temperature 1, top-p 1, seed 0"), "{asked}");
     // Rules draw nothing.
     assert!(drawn("run/model").ended_with(2).stderr.contains("--temperature"));
+}
+
+fn other_numbers_find_nearly_the_same_and_are_named(folder: &Folder) {
+    let image = first_image(folder);
+    let grounded = |model: &str, dtype: &str| {
+        let args = ["ground", &image, "--phrase", "left effusion", "--model", &folder.at(model), "--json"];
+        knowmvg(args.iter().chain(&["--dtype", dtype]))
+    };
+    let corner_of = |found: &Value| found["findings"][0]["boxes"][0]["box"][0].as_f64().unwrap();
+    let full = grounded("vlm/model", "float32").ended_with(0).json();
+    // The image is 64 pixels wide; the weights have no quantised form that `auto` could keep.
+    assert_eq!(full["findings"], grounded("vlm/model", "auto").ended_with(0).json()["findings"]);
+    for dtype in ["bfloat16", "float16", "int8"] {
+        let found = grounded("vlm/model", dtype).ended_with(0).json();
+        assert_eq!(found["model"]["name"], format!("knowmvg-vlm-{dtype}"));
+        assert_ne!(found["findings"], full["findings"], "{dtype} is other numbers");
+        assert!((corner_of(&found) - corner_of(&full)).abs() < 2.0, "{dtype}: {found}, {full}");
+    }
+    // Rules have no numbers.
+    assert!(grounded("run/model", "bfloat16").ended_with(2).stderr.contains("--dtype"));
 }
 
 /// A made-up file in the format of MS-CXR, converted, learnt from and scored.

@@ -2,9 +2,10 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// How the next token is chosen.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Sampling {
     /// Always the likeliest; the first of equals.
+    #[default]
     Greedy,
     /// By chance.
     Random {

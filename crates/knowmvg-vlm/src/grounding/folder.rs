@@ -16,7 +16,7 @@ use super::file::{self, CONFIG, LANGUAGE, WEIGHTS};
 use super::reader::LanguageReader;
 use super::speaker::Speaker;
 use crate::generate::{Sampler, Sampling};
-use crate::model::LoadOptions;
+use crate::weights::Weights;
 use crate::{Error, Result, VisionLanguageModel};
 
 /// Names of the language model in a model folder: a GGUF file, or a folder of Hugging Face.
@@ -28,20 +28,50 @@ const LANGUAGES: [&str; 2] = ["language.gguf", "language"];
 /// # Errors
 /// When a file is missing, malformed or does not fit the others.
 pub fn load(folder: &Path, device: &Device) -> Result<Grounder, LoadError> {
-    load_sampling(folder, device, &Sampling::Greedy)
+    load_as(folder, device, &LanguageOptions::default())
 }
 
-/// As [`load`], with a language model that chooses its words as it is told; every answer begins at the seed.
+/// How a language model is loaded: in which numbers, and how it chooses its words.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LanguageOptions {
+    /// How it chooses its words; every answer begins at the seed.
+    pub sampling: Sampling,
+    /// In which numbers its matrices are; `None` is as stored on the CPU, and 32-bit floats elsewhere.
+    pub weights: Option<Weights>,
+}
+
+impl LanguageOptions {
+    fn weights_on(&self, device: &Device) -> Result<Weights> {
+        // Products with quantised weights are written for the CPU.
+        match (self.weights, *device == Device::flex()) {
+            (Some(Weights::AsStored | Weights::Int8), false) => {
+                Err(Error::Input("expected floats on a device other than the CPU, found quantised weights".into()))
+            }
+            (Some(weights), _) => Ok(weights),
+            (None, true) => Ok(Weights::AsStored),
+            (None, false) => Ok(Weights::Full),
+        }
+    }
+
+    /// Checks what makes no sense, before gigabytes are read.
+    fn check(&self, device: &Device) -> Result<()> {
+        Sampler::new(&self.sampling).map_err(Error::Input)?;
+        self.weights_on(device).map(drop)
+    }
+}
+
+/// As [`load`], with a language model that computes and chooses its words as it is told.
 ///
 /// # Errors
-/// As [`load`], or when the sampling makes no sense.
-pub fn load_sampling(folder: &Path, device: &Device, sampling: &Sampling) -> Result<Grounder, LoadError> {
+/// As [`load`], or when the sampling makes no sense, or the weights are quantised ones for another device than the CPU.
+pub fn load_as(folder: &Path, device: &Device, options: &LanguageOptions) -> Result<Grounder, LoadError> {
+    options.check(device)?;
     let grounder = Grounder::load_on(folder, device)?;
     if !folder.join(CONFIG).is_file() {
         return Ok(grounder);
     }
     let language = language_of(folder)?;
-    Ok(load_with(grounder, folder, &language, sampling)?)
+    Ok(load_with(grounder, folder, &language, options)?)
 }
 
 /// Why a model folder cannot be loaded.
@@ -70,23 +100,18 @@ pub fn language_of(folder: &Path) -> Result<PathBuf> {
 /// Puts a language model, with what was learnt beside it in `folder`, before a decoder.
 ///
 /// # Errors
-/// When a file is missing, malformed or was learnt beside another language model, or the sampling makes no sense.
-pub fn load_with(grounder: Grounder, folder: &Path, language: &Path, sampling: &Sampling) -> Result<Grounder> {
-    // What makes no sense is told before gigabytes are read.
-    Sampler::new(sampling).map_err(Error::Input)?;
+/// When a file is missing, malformed or was learnt beside another language model, or as [`load_as`].
+pub fn load_with(grounder: Grounder, folder: &Path, language: &Path, options: &LanguageOptions) -> Result<Grounder> {
+    options.check(grounder.device())?;
     let config = read_config(&folder.join(CONFIG))?;
     let grid = grounder.config().image_side / grounder.tower().config().patch_size;
     config.check(grid).map_err(|what| Error::Config { what, path: folder.join(CONFIG) })?;
     let weights = Learnt::open(folder, language)?;
     let device = grounder.device();
-    // Products with weights as they are stored are written for the CPU.
-    let model = match *device == Device::flex() {
-        true => VisionLanguageModel::load_with(language, &LoadOptions::default())?,
-        false => VisionLanguageModel::load_on(language, device)?,
-    };
+    let model = VisionLanguageModel::load_as(language, device, options.weights_on(device)?)?;
     let adapter = weights.adapter(&config, &model, grounder.config(), device)?;
     let sha256 = hex(&Sha256::digest(format!("{} {}", weights.language, weights.file.sha256())));
-    let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256).choosing(sampling.clone());
+    let reader = LanguageReader::new(Speaker { model, config }, adapter, sha256, options);
     Ok(grounder.with_reader(Box::new(reader)))
 }
 

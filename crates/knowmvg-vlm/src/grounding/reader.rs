@@ -7,6 +7,7 @@ use super::adapter::GroundingAdapter;
 use super::align::align;
 use super::answer::Named;
 use super::config::MODEL_TYPE;
+use super::folder::LanguageOptions;
 use super::prompt::Words;
 use super::speaker::{Look, Speaker};
 use crate::Result;
@@ -20,18 +21,16 @@ pub struct LanguageReader {
     speaker: Speaker,
     adapter: GroundingAdapter,
     sha256: String,
+    name: String,
     sampling: Sampling,
 }
 
 impl LanguageReader {
-    /// A language model with what it has learnt; `sha256` names both.
-    pub fn new(speaker: Speaker, adapter: GroundingAdapter, sha256: String) -> Self {
-        Self { speaker, adapter, sha256, sampling: Sampling::Greedy }
-    }
-
-    /// The same reader that chooses its words in another way.
-    pub fn choosing(self, sampling: Sampling) -> Self {
-        Self { sampling, ..self }
+    /// A language model with what it has learnt, loaded as `how` says; `sha256` names both.
+    pub fn new(speaker: Speaker, adapter: GroundingAdapter, sha256: String, how: &LanguageOptions) -> Self {
+        // Other numbers give other answers, so a result names those that somebody chose.
+        let name = how.weights.map_or_else(|| MODEL_TYPE.to_owned(), |weights| format!("{MODEL_TYPE}-{weights}"));
+        Self { speaker, adapter, sha256, name, sampling: how.sampling.clone() }
     }
 
     fn look(&self, seen: &Seen) -> Result<Look> {
@@ -41,7 +40,7 @@ impl LanguageReader {
 
 impl PhraseReader for LanguageReader {
     fn name(&self) -> &str {
-        MODEL_TYPE
+        &self.name
     }
 
     fn sha256(&self) -> &str {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use burn::module::Param;
 use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear, RmsNorm};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
@@ -76,6 +78,18 @@ pub enum Weights {
     AsStored,
     /// Quantised matrices stay so, others are rounded to 8 bits, with a 16-bit scale for 32 weights.
     Int8,
+}
+
+impl fmt::Display for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "float32",
+            Self::Half(Half::BFloat16) => "bfloat16",
+            Self::Half(Half::Float16) => "float16",
+            Self::AsStored => "as-stored",
+            Self::Int8 => "int8",
+        })
+    }
 }
 
 impl From<Half> for FloatDType {
