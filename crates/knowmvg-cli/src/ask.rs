@@ -1,20 +1,10 @@
 //! `knowmvg ask IMAGE QUESTION`.
 
-use knowmvg::grounding::{GroundedPhrase, Grounding};
-use knowmvg::question::{NO, Shown, other_answer};
 use knowmvg::render::{self, OverlayOptions, RenderError};
-use serde::Serialize;
 
 use crate::args::AskArgs;
 use crate::failure::{Exit, Failure};
 use crate::{files, ground, ground_table, model_folder, output};
-
-/// An answer and what it points at.
-#[derive(Serialize)]
-struct Answered {
-    answer: String,
-    grounding: Grounding,
-}
 
 /// Answers a question about an image and shows what the answer points at.
 pub fn run(args: &AskArgs) -> Result<(), Failure> {
@@ -31,10 +21,9 @@ pub fn run(args: &AskArgs) -> Result<(), Failure> {
     let reply = session.answer(&args.question).map_err(|problem| {
         Failure::new(Exit::Work, "the language model cannot read the question").because(std::io::Error::other(problem))
     })?;
-    let mut grounding = session.grounding(reply.asked);
-    reply.warnings.iter().for_each(|warning| output::warn(warning));
-    grounding.warnings.extend(reply.warnings);
-    let answered = supported(&args.question, Answered { answer: reply.text, grounding });
+    let grounding = session.grounding(reply.asked.clone());
+    let answered = reply.beside(&args.question, grounding);
+    answered.grounding.warnings.iter().for_each(|warning| output::warn(warning));
     if let Some(path) = &args.overlay {
         let undrawn = |e: RenderError| Failure::new(Exit::Work, "cannot draw the boxes").because(e);
         let view = ground::view(&image).map_err(undrawn)?;
@@ -45,22 +34,4 @@ pub fn run(args: &AskArgs) -> Result<(), Failure> {
         return output::print_json(&answered);
     }
     output::print(&format!("{}\n\n{}", output::printable(&answered.answer), ground_table::table(&answered.grounding)))
-}
-
-/// The answer as it is, unless the decoder disagrees; where nothing is there, nothing is shown.
-fn supported(question: &str, mut answered: Answered) -> Answered {
-    let Grounding { findings, image, .. } = &answered.grounding;
-    let size = [image.width, image.height];
-    let shown = |found: &GroundedPhrase| Shown::new(found.presence, found.boxes.iter().map(|b| &b.box_in_image), size);
-    let shown: Vec<Shown> = findings.iter().map(shown).collect();
-    if let Some(other) = other_answer(question, &answered.answer, &shown) {
-        let warning = format!("the language model said otherwise; what the decoder finds on the image says {other}");
-        output::warn(&warning);
-        answered.grounding.warnings.push(warning);
-        answered.answer = other;
-    }
-    if answered.answer == NO {
-        answered.grounding.findings.iter_mut().for_each(|found| found.boxes.clear());
-    }
-    answered
 }

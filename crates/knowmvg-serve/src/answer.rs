@@ -70,7 +70,8 @@ fn bundle(grounding: &Grounding, origin: &Origin, version: Version) -> Result<Ve
     json(&bundle.map_err(|error| Problem::new(&INTERNAL, error.to_string()))?)
 }
 
-fn json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+/// A result as JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(value).map_err(|_| Problem::new(&INTERNAL, "the result could not be written as JSON"))
 }
 

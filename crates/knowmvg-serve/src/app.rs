@@ -22,7 +22,7 @@ use crate::pool::Pool;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use crate::sessions::Encoded;
 use crate::store::{Store, WhenFull};
-use crate::{export, ground, guard, health, inference, jobs, layers, page, sessions};
+use crate::{ask, export, ground, guard, health, inference, jobs, layers, page, sessions};
 
 /// The server without its socket: a model, what is kept between requests, and the routes to it.
 #[derive(Clone)]
@@ -61,11 +61,13 @@ fn routes() -> Vec<Route> {
     let route = |access, method, path, handler| Route { method, path, access, handler };
     let mut routes = vec![
         route(Access::Token, "POST", "/v1/ground", post(ground::ground)),
+        route(Access::Token, "POST", "/v1/ask", post(ask::ask)),
         route(Access::Token, "POST", "/v1/sessions", post(sessions::create)),
         route(Access::Token, "GET", "/v1/sessions/{id}", get(sessions::show)),
         route(Access::Token, "DELETE", "/v1/sessions/{id}", delete(sessions::delete)),
         route(Access::Token, "GET", "/v1/sessions/{id}/image", get(sessions::image)),
         route(Access::Token, "POST", "/v1/sessions/{id}/ground", post(sessions::ground)),
+        route(Access::Token, "POST", "/v1/sessions/{id}/ask", post(ask::ask_in_session)),
         route(Access::Token, "POST", "/v1/sessions/{id}/layers/{layer}/{finding}", post(layers::layer)),
         route(Access::Token, "POST", "/v1/sessions/{id}/export", post(export::export)),
         route(Access::Token, "POST", "/v1/jobs", post(jobs::create)),

@@ -14,7 +14,7 @@ pub(crate) async fn ground(State(app): State<App>, request: Request) -> Result<A
     let format = Format::wanted(request.headers())?;
     let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
-    let (bytes, words) = receive(request, limits).await?.question(limits)?;
+    let (bytes, words) = receive(request, limits).await?.image_and_words(limits)?;
     let worker = app.clone();
     let work = move |seat: &Seat| {
         let origin = worker.origin_for(&bytes, format)?;

@@ -80,7 +80,7 @@ pub(crate) async fn model(State(app): State<App>) -> Response {
 pub(crate) async fn infer(State(app): State<App>, request: Request) -> Result<Response, Refused> {
     let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
-    let (bytes, words) = receive_json(request, limits, parse).await?.question(limits)?;
+    let (bytes, words) = receive_json(request, limits, parse).await?.image_and_words(limits)?;
     let worker = app.clone();
     let work = move |seat: &Seat| {
         worker.origin(&bytes, Need::Nobody)?;

@@ -134,7 +134,7 @@ impl Progress {
 pub(crate) async fn create(Shared(app): Shared<App>, request: Request) -> Result<Response, Problem> {
     let (place, request) = enter(&app, request).await?;
     let limits = app.limits();
-    let (bytes, words) = receive(request, limits).await?.question(limits)?;
+    let (bytes, words) = receive(request, limits).await?.image_and_words(limits)?;
     let job = Arc::new(Job::new());
     let id = app.jobs().insert(job.clone(), Instant::now()).ok_or_else(|| {
         let detail = format!("expected fewer than {} jobs whose results are kept", limits.jobs);

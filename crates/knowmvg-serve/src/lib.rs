@@ -21,6 +21,7 @@
 mod accept;
 mod answer;
 mod app;
+mod ask;
 mod batch;
 mod coco;
 mod config;

@@ -1,6 +1,8 @@
 //! [`Origin`]: whose image it is, for results that go to an archive; or, if the server takes patients out, who stands for them.
 
+use knowmvg::ask::GroundedAnswer;
 use knowmvg::grounding::Grounding;
+use knowmvg::question::is_plain;
 use knowmvg_dicom::deidentify::{Deidentified, without_words};
 use knowmvg_dicom::{ContentTime, Source, is_dicom};
 
@@ -58,6 +60,22 @@ impl App {
     /// The result as it may leave: if patients are taken out, without words that may name them.
     pub(crate) fn leaving(&self, grounding: Grounding) -> Grounding {
         if self.config().deidentifier.is_some() { without_words(&grounding) } else { grounding }
+    }
+
+    /// An answer as it may leave: words that a language model chose freely may repeat a name that it was asked with.
+    pub(crate) fn answer_leaving(&self, answered: GroundedAnswer) -> GroundedAnswer {
+        if self.config().deidentifier.is_none() {
+            return answered;
+        }
+        let GroundedAnswer { mut answer, grounding } = answered;
+        let mut grounding = without_words(&grounding);
+        if !is_plain(&answer) {
+            answer.clear();
+            grounding
+                .warnings
+                .push("the answer is more than a yes, a no or a place, and was left out with the patient".into());
+        }
+        GroundedAnswer { answer, grounding }
     }
 }
 

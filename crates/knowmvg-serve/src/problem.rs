@@ -71,6 +71,8 @@ kinds! {
         "accept application/json, which lists the phrases without a box too";
     UNDRAWABLE: UNPROCESSABLE_ENTITY, "undrawable", "The result cannot be drawn",
         "ask for application/json instead";
+    NO_LANGUAGE_MODEL: NOT_IMPLEMENTED, "no-language-model", "This server answers no questions",
+        "send phrases to ground, or start the server with --model and a folder that has a language model";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal", "The server made a mistake",
         "report it with the header X-Request-Id, and without the image or the report";
     QUEUE_FULL: SERVICE_UNAVAILABLE, "queue-full", "The queue is full",

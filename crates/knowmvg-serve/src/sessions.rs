@@ -128,6 +128,7 @@ fn described(app: &App, id: &str, encoded: &Encoded) -> Value {
         "anatomy": encoded.empty.anatomy,
         "warnings": encoded.empty.warnings,
         "model": encoded.empty.model,
+        "answers_questions": app.grounder().reader().is_some(),
         "kept_for_seconds": app.limits().session_ttl.as_secs(),
     })
 }

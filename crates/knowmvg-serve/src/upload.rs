@@ -1,4 +1,4 @@
-//! Request bodies → [`Upload`]: an image, a report and phrases, as multipart or JSON.
+//! Request bodies → [`Upload`]: an image, a report and phrases, or a question, as multipart or JSON.
 //!
 //! File names and what a client says about the type of a file are not looked at.
 
@@ -23,7 +23,7 @@ use crate::problem::{
     BAD_REQUEST, INTERNAL, NOTHING_ASKED, Problem, TOO_LARGE, UNREADABLE_TEXT, UPLOAD_TIMED_OUT, WRONG_TYPE,
 };
 
-/// Longest phrase.
+/// Longest phrase, and longest question.
 ///
 /// # Units
 /// Bytes.
@@ -35,6 +35,7 @@ pub(crate) struct Upload {
     pub image: Option<Vec<u8>>,
     pub report: Option<String>,
     pub phrases: Vec<String>,
+    pub question: Option<String>,
 }
 
 /// What to look for.
@@ -123,8 +124,14 @@ async fn read_multipart(request: Request, limits: &Limits) -> Result<Upload, Pro
                 upload.phrases.push(text(field, "a phrase").await?);
             }
             Some("phrase") => return Err(too_many_phrases(limits)),
-            Some("image" | "report") => return Err(Problem::new(&BAD_REQUEST, "expected one image and one report")),
-            _ => return Err(Problem::new(&BAD_REQUEST, "expected the fields image, report and phrase, found another")),
+            Some("question") if upload.question.is_none() => upload.question = Some(text(field, "the question").await?),
+            Some("image" | "report" | "question") => {
+                return Err(Problem::new(&BAD_REQUEST, "expected one image and one report, or one question"));
+            }
+            _ => {
+                let expected = "expected the fields image, report, phrase and question, found another";
+                return Err(Problem::new(&BAD_REQUEST, expected));
+            }
         }
     }
     Ok(upload)
@@ -162,6 +169,7 @@ struct Json {
     report: Option<String>,
     #[serde(default)]
     phrases: Vec<String>,
+    question: Option<String>,
 }
 
 async fn read_json<T: Send + 'static>(request: Request, parse: fn(&[u8]) -> Result<T, Problem>) -> Result<T, Problem> {
@@ -178,11 +186,11 @@ fn parse_json(body: &[u8]) -> Result<Upload, Problem> {
     // The parser's own words quote keys and values, so only the place is passed on.
     let json: Json = serde_json::from_slice(body).map_err(|e| {
         let place = format!("reading stopped at line {}, column {}", e.line(), e.column());
-        let expected = "expected an object with at most the keys image, report and phrases";
+        let expected = "expected an object with at most the keys image, report, phrases and question";
         Problem::new(&BAD_REQUEST, format!("{expected}; {place}"))
     })?;
     let image = json.image.map(|text| decoded(&text)).transpose()?;
-    Ok(Upload { image, report: json.report, phrases: json.phrases })
+    Ok(Upload { image, report: json.report, phrases: json.phrases, question: json.question })
 }
 
 /// An image that was sent as text.
@@ -194,23 +202,56 @@ pub(crate) fn decoded(text: &str) -> Result<Vec<u8>, Problem> {
 
 impl Upload {
     /// An image, and what to look for on it.
-    pub fn question(mut self, limits: &Limits) -> Result<(Vec<u8>, Words), Problem> {
-        let image = self.image.take().ok_or_else(|| Problem::new(&BAD_REQUEST, "expected an image, found none"))?;
-        Ok((image, self.words(limits)?))
+    pub fn image_and_words(mut self, limits: &Limits) -> Result<(Vec<u8>, Words), Problem> {
+        Ok((self.take_image()?, self.words(limits)?))
+    }
+
+    /// An image, and a question about it.
+    pub fn image_and_question(mut self) -> Result<(Vec<u8>, String), Problem> {
+        Ok((self.take_image()?, self.question()?))
     }
 
     /// An image without words.
-    pub fn image(self) -> Result<Vec<u8>, Problem> {
-        if self.report.is_some() || !self.phrases.is_empty() {
+    pub fn image(mut self) -> Result<Vec<u8>, Problem> {
+        if self.has_words() || self.question.is_some() {
             return Err(Problem::new(&BAD_REQUEST, "expected an image alone; words are asked for in its session"));
         }
-        self.image.ok_or_else(|| Problem::new(&BAD_REQUEST, "expected an image, found none"))
+        self.take_image()
+    }
+
+    fn take_image(&mut self) -> Result<Vec<u8>, Problem> {
+        self.image.take().ok_or_else(|| Problem::new(&BAD_REQUEST, "expected an image, found none"))
+    }
+
+    fn has_words(&self) -> bool {
+        self.report.is_some() || !self.phrases.is_empty()
+    }
+
+    /// A question without an image.
+    pub fn question(self) -> Result<String, Problem> {
+        if self.image.is_some() || self.has_words() {
+            return Err(Problem::new(&BAD_REQUEST, "expected a question alone, found something else beside it"));
+        }
+        let question = self.question.filter(|text| !text.trim().is_empty());
+        let question = question.ok_or_else(|| Problem::new(&NOTHING_ASKED, "expected a question, found none"))?;
+        if question.len() > MAX_PHRASE_BYTES {
+            let found = question.len();
+            let detail = format!("expected a question of at most {MAX_PHRASE_BYTES} bytes, found {found}");
+            return Err(Problem::new(&UNREADABLE_TEXT, detail));
+        }
+        Ok(question)
     }
 
     /// Words without an image.
     pub fn words(self, limits: &Limits) -> Result<Words, Problem> {
         if self.image.is_some() {
             return Err(Problem::new(&BAD_REQUEST, "expected words alone; a session has its image already"));
+        }
+        if self.question.is_some() {
+            return Err(Problem::new(
+                &BAD_REQUEST,
+                "expected a report and phrases; questions have a path that ends in ask",
+            ));
         }
         let report = self.report.filter(|text| !text.trim().is_empty());
         if report.is_none() && self.phrases.is_empty() {
@@ -259,7 +300,7 @@ mod tests {
     #[test]
     fn json_is_strict_and_its_errors_quote_nothing() {
         let upload = parse_json(br#"{"image": "AAEC", "report": "r", "phrases": ["p"]}"#).unwrap();
-        let (image, words) = upload.question(&Limits::default()).unwrap();
+        let (image, words) = upload.image_and_words(&Limits::default()).unwrap();
         assert_eq!((image, words.report.as_deref(), words.phrases), (vec![0, 1, 2], Some("r"), vec!["p".to_owned()]));
         let deep = format!("{{\"report\": {}", "[".repeat(100_000));
         let wrong = [
@@ -286,13 +327,29 @@ mod tests {
         let image = || Upload { image: Some(vec![1]), ..Upload::default() };
         let words = || Upload { report: Some("mass".into()), ..Upload::default() };
         let both = || Upload { image: Some(vec![1]), ..words() };
-        assert!(image().image().is_ok() && words().words(&limits).is_ok() && both().question(&limits).is_ok());
+        assert!(image().image().is_ok() && words().words(&limits).is_ok() && both().image_and_words(&limits).is_ok());
         assert_eq!(refusal(both().image()), &BAD_REQUEST);
         assert_eq!(refusal(both().words(&limits)), &BAD_REQUEST);
         assert_eq!(refusal(words().image()), &BAD_REQUEST);
-        assert_eq!(refusal(words().question(&limits)), &BAD_REQUEST);
-        assert_eq!(refusal(image().question(&limits)), &NOTHING_ASKED);
+        assert_eq!(refusal(words().image_and_words(&limits)), &BAD_REQUEST);
+        assert_eq!(refusal(image().image_and_words(&limits)), &NOTHING_ASKED);
         assert_eq!(refusal(Upload { report: Some(" \n".into()), ..Upload::default() }.words(&limits)), &NOTHING_ASKED);
+    }
+
+    #[test]
+    fn a_question_stands_alone_or_beside_an_image() {
+        let asked = || Upload { question: Some("Is there a mass?".into()), ..Upload::default() };
+        let seen = || Upload { image: Some(vec![1]), ..asked() };
+        assert_eq!(asked().question().unwrap(), "Is there a mass?");
+        assert_eq!(seen().image_and_question().unwrap(), (vec![1], "Is there a mass?".to_owned()));
+        assert_eq!(refusal(asked().image_and_question()), &BAD_REQUEST);
+        assert_eq!(refusal(seen().question()), &BAD_REQUEST);
+        assert_eq!(refusal(seen().image()), &BAD_REQUEST);
+        assert_eq!(refusal(asked().words(&Limits::default())), &BAD_REQUEST);
+        assert_eq!(refusal(Upload { report: Some("mass".into()), ..asked() }.question()), &BAD_REQUEST);
+        assert_eq!(refusal(Upload { question: Some(" ".into()), ..Upload::default() }.question()), &NOTHING_ASKED);
+        let long = Upload { question: Some("a".repeat(MAX_PHRASE_BYTES + 1)), ..Upload::default() };
+        assert_eq!(refusal(long.question()), &UNREADABLE_TEXT);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use knowmvg::ask::{Asking, report_warnings};
+use knowmvg::ask::{Asking, GroundedAnswer, report_warnings};
 use knowmvg::grounder::{Asked, Explanation, Passed, Session};
 use knowmvg::grounding::Grounding;
 use knowmvg::image::GreyImage;
@@ -13,7 +13,7 @@ use crate::batch::Batches;
 use crate::film::Film;
 use crate::metrics::Stage;
 use crate::pool::Seat;
-use crate::problem::{INTERNAL, NO_LAYER, NOT_FOUND, Problem, TIMED_OUT, UNREADABLE_IMAGE};
+use crate::problem::{INTERNAL, NO_LAYER, NOT_FOUND, Problem, TIMED_OUT, UNREADABLE_IMAGE, UNREADABLE_TEXT};
 use crate::upload::Words;
 
 impl App {
@@ -83,6 +83,27 @@ impl App {
         grounding.warnings.extend(report_warnings(words.report.as_deref(), &grounding));
         self.metrics().took(Stage::Ground, start.elapsed());
         Ok(self.leaving(grounding))
+    }
+}
+
+impl App {
+    /// Answers a question about an encoded image.
+    ///
+    /// # Errors
+    /// When it cannot be read, or nobody waits any more.
+    pub(crate) fn answered(
+        &self,
+        session: &Session<'static>,
+        question: &str,
+        seat: &Seat,
+    ) -> Result<GroundedAnswer, Problem> {
+        let start = Instant::now();
+        // These errors have no word of the question.
+        let reply = session.answer(question).map_err(|problem| Problem::new(&UNREADABLE_TEXT, problem))?;
+        let grounding = session.grounding_while(reply.asked.clone(), &mut |_| !seat.is_cancelled());
+        let answered = reply.beside(question, grounding.ok_or_else(stopped)?);
+        self.metrics().took(Stage::Ground, start.elapsed());
+        Ok(self.answer_leaving(answered))
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::grounder::{Asked, Session};
-use crate::grounding::{Assertion, Grounding};
+use crate::grounding::{Assertion, GroundedPhrase, Grounding};
 use crate::knowledge::KnowledgeBase;
+use crate::question::{NO, Shown, other_answer};
 use crate::reader::{PhraseReader, ReadPhrase, Reading};
 use crate::report::{self, MAX_REPORT_BYTES, Phrase};
 
@@ -26,6 +29,37 @@ pub struct Answered {
     pub asked: Vec<Asked>,
     /// Without words of the question.
     pub warnings: Vec<String>,
+}
+
+/// An answer beside the boxes of the phrases that it points at.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GroundedAnswer {
+    /// In words.
+    pub answer: String,
+    /// What the answer points at; without boxes where it says that nothing is there.
+    pub grounding: Grounding,
+}
+
+impl Answered {
+    /// The answer to `question` beside the grounding of its phrases, unless their boxes say otherwise, which a warning then tells.
+    pub fn beside(self, question: &str, mut grounding: Grounding) -> GroundedAnswer {
+        grounding.warnings.extend(self.warnings);
+        let size = [grounding.image.width, grounding.image.height];
+        let shown = |found: &GroundedPhrase| {
+            Shown::new(found.presence, found.boxes.iter().map(|shown| &shown.box_in_image), size)
+        };
+        let shown: Vec<Shown> = grounding.findings.iter().map(shown).collect();
+        let other = other_answer(question, &self.text, &shown);
+        if let Some(other) = &other {
+            let told = format!("the language model said otherwise; what the decoder finds on the image says {other}");
+            grounding.warnings.push(told);
+        }
+        let answer = other.unwrap_or(self.text);
+        if answer == NO {
+            grounding.findings.iter_mut().for_each(|found| found.boxes.clear());
+        }
+        GroundedAnswer { answer, grounding }
+    }
 }
 
 impl Session<'_> {

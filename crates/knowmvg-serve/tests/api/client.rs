@@ -74,10 +74,14 @@ impl Client {
     }
 
     pub fn with(config: Config) -> Self {
+        Self::of(grounder(), config)
+    }
+
+    pub fn of(grounder: &'static Grounder, config: Config) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let kept = lines.clone();
         let log: Log = Arc::new(move |line| kept.lock().unwrap().push(line.to_owned()));
-        let app = App::new(grounder(), config, log).expect("a configuration that may run");
+        let app = App::new(grounder, config, log).expect("a configuration that may run");
         Self { router: app.router(), app, lines }
     }
 

@@ -51,7 +51,7 @@ fn image() -> Elements {
     image
 }
 
-fn sent(options: &[ProfileOption]) -> Vec<u8> {
+pub fn sent(options: &[ProfileOption]) -> Vec<u8> {
     planted::planted_in(image(), EXPLICIT, options)
 }
 

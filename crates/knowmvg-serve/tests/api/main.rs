@@ -1,5 +1,6 @@
 //! Requests to the whole router with the shipped model, which is loaded once.
 
+mod asking;
 mod batching;
 mod canary;
 mod client;

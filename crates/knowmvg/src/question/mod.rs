@@ -11,6 +11,12 @@ pub const YES: &str = "yes";
 /// Answer to whether there is something that there is not.
 pub const NO: &str = "no";
 
+/// Whether an answer has no words but those of a yes, a no or a place, so that it can say nothing else.
+pub fn is_plain(answer: &str) -> bool {
+    const WORDS: [&str; 10] = [YES, NO, "left", "right", "midline", "both", "upper", "mid", "lower", "zone"];
+    answer.split_whitespace().all(|word| WORDS.contains(&word))
+}
+
 /// What a question wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
@@ -58,6 +64,21 @@ fn article(label: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grounding::Side;
+    use crate::prior::Location;
+    use crate::report::Zone;
+
+    #[test]
+    fn every_answer_of_ours_is_plain_and_a_name_is_not() {
+        for side in [Side::Left, Side::Right, Side::Midline, Side::Bilateral] {
+            for zone in [Zone::Upper, Zone::Mid, Zone::Lower] {
+                let place = place::words(Location { side: Some(side), zone: Some(zone) });
+                assert!(is_plain(&place), "{place}");
+            }
+        }
+        assert!(is_plain(YES) && is_plain(NO) && is_plain(""));
+        assert!(!is_plain("yes, CANARY") && !is_plain("the left"));
+    }
 
     #[test]
     fn a_question_is_understood_as_it_was_meant() {
