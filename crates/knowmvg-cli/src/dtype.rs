@@ -10,7 +10,7 @@ pub enum Dtype {
     Auto,
     /// 4 bytes a weight
     Float32,
-    /// 2 bytes a weight: the range of float32 and an eighth of its digits
+    /// 2 bytes a weight: the range of float32 and a third of its digits
     Bfloat16,
     /// 2 bytes a weight: more digits than bfloat16, numbers up to 65,504
     Float16,

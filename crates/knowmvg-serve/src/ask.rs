@@ -3,12 +3,13 @@
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use knowmvg::ask::GroundedAnswer;
 
 use crate::answer::json;
 use crate::app::App;
 use crate::id::Id;
 use crate::origin::Need;
-use crate::pool::{Cancel, Seat, deadline};
+use crate::pool::{Cancel, Place, Seat, deadline};
 use crate::problem::{NO_LANGUAGE_MODEL, Problem};
 use crate::sessions::find;
 use crate::upload::{enter, receive};
@@ -29,10 +30,9 @@ pub(crate) async fn ask(State(app): State<App>, request: Request) -> Result<Resp
         check(seat)?;
         let session = worker.encode(&image)?;
         check(seat)?;
-        json(&worker.answered(&session, &question, seat)?)
+        worker.answered(&session, &question, seat)
     };
-    let body = app.pool().run(place, deadline(app.limits().timeout), Cancel::default(), work).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    app.answer_by(place, work).await
 }
 
 /// `POST /v1/sessions/{id}/ask`
@@ -45,13 +45,22 @@ pub(crate) async fn ask_in_session(State(app): State<App>, Id(id): Id, request: 
     let worker = app.clone();
     let work = move |seat: &Seat| {
         check(seat)?;
-        json(&worker.answered(&encoded.session, &question, seat)?)
+        worker.answered(&encoded.session, &question, seat)
     };
-    let body = app.pool().run(place, deadline(app.limits().timeout), Cancel::default(), work).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    app.answer_by(place, work).await
 }
 
 impl App {
+    async fn answer_by(
+        &self,
+        place: Place,
+        work: impl FnOnce(&Seat) -> Result<GroundedAnswer, Problem> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let encoded = move |seat: &Seat| json(&work(seat)?);
+        let body = self.pool().run(place, deadline(self.limits().timeout), Cancel::default(), encoded).await?;
+        Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    }
+
     /// Rules read, and only a language model answers.
     fn can_answer(&self) -> Result<(), Problem> {
         let answers = self.grounder().reader().is_some();

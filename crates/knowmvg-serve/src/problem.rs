@@ -28,7 +28,7 @@ macro_rules! kinds {
 
 kinds! {
     BAD_REQUEST: BAD_REQUEST, "bad-request", "The request cannot be read",
-        "send multipart/form-data with the fields image, report and phrase, or JSON with the keys image (base64), report and phrases";
+        "send multipart/form-data with the fields image, report and phrase, or JSON with the keys image (base64), report and phrases; to ask, image and question";
     UNAUTHORIZED: UNAUTHORIZED, "unauthorized", "A token is needed",
         "send the header `Authorization: Bearer TOKEN` with the token of this server";
     INVALID_TOKEN: UNAUTHORIZED, "invalid-token", "The token is not valid",
