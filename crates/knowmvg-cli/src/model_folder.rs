@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use knowmvg::compute::{self, Device};
 use knowmvg::grounder::{Grounder, GrounderError};
+use knowmvg_vlm::Sampling;
 use knowmvg_vlm::grounding::{LanguageOptions, LoadError};
-use knowmvg_vlm::{Sampling, Weights};
 
 use crate::args::MODEL_HELP;
 use crate::dtype::Dtype;
@@ -85,38 +85,29 @@ pub fn load(args: &ModelArgs) -> Result<(PathBuf, Grounder), Failure> {
 
 /// Finds and loads the model, whose language model chooses its words as it is told.
 pub fn load_sampling(args: &ModelArgs, sampling: &SamplingArgs) -> Result<(PathBuf, Grounder), Failure> {
-    let sampling = sampling.sampling();
-    let (folder, grounder) = load_choosing(args, sampling.clone())?;
-    if sampling != Sampling::Greedy && grounder.reader().is_none() {
-        return Err(without_language(&folder, "--temperature"));
-    }
-    Ok((folder, grounder))
-}
-
-/// Finds and loads the model, whose language model computes as its device does best.
-pub fn load_on(given: Option<&Path>, device: &DeviceArg) -> Result<(PathBuf, Grounder), Failure> {
-    load(&ModelArgs { folder: given.map(Path::to_owned), device: device.clone(), dtype: Dtype::Auto })
+    load_choosing(args, sampling.sampling())
 }
 
 fn load_choosing(args: &ModelArgs, sampling: Sampling) -> Result<(PathBuf, Grounder), Failure> {
     let device = args.device.find()?;
-    let weights = args.dtype.weights();
     let folder = locate(args.folder.as_deref())?;
-    if weights == Some(Weights::Int8) && device != Device::flex() {
-        return Err(Failure::new(Exit::Usage, "expected floats on a device, found --dtype int8")
-            .fix("leave --device out, or take --dtype bfloat16"));
-    }
-    let loaded = knowmvg_vlm::grounding::load_as(&folder, &device, &LanguageOptions { sampling, weights });
+    let options = LanguageOptions { sampling, weights: args.dtype.weights() };
+    // Those of the sampling were checked as they were read.
+    options.check(&device).map_err(|e| {
+        let fix = "leave --device out, or take --dtype bfloat16";
+        Failure::new(Exit::Usage, "cannot use --dtype").because(e).fix(fix)
+    })?;
+    let loaded = knowmvg_vlm::grounding::load_as(&folder, &device, &options);
     let grounder = loaded.map_err(|e| broken(&folder, e))?;
-    if weights.is_some() && grounder.reader().is_none() {
-        return Err(without_language(&folder, "--dtype"));
+    let of_language = [("--temperature", options.sampling != Sampling::Greedy), ("--dtype", options.weights.is_some())];
+    match of_language.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) if grounder.reader().is_none() => {
+            let problem = format!("expected a model with a language model for {option}, found one without");
+            let fix = format!("leave {option} out");
+            Err(Failure::about(Exit::Usage, "cannot use the option", &folder, problem).fix(fix))
+        }
+        _ => Ok((folder, grounder)),
     }
-    Ok((folder, grounder))
-}
-
-fn without_language(folder: &Path, option: &str) -> Failure {
-    let problem = format!("expected a model with a language model for {option}, found one without");
-    Failure::about(Exit::Usage, "cannot use the option", folder, problem).fix(format!("leave {option} out"))
 }
 
 /// Finds the folder.

@@ -23,12 +23,8 @@ pub(crate) async fn ask(State(app): State<App>, request: Request) -> Result<Resp
     let (bytes, question) = upload.image_and_question()?;
     let worker = app.clone();
     let work = move |seat: &Seat| {
-        check(seat)?;
         worker.origin(&bytes, Need::Nobody)?;
-        let image = worker.read_image(&bytes)?;
-        drop(bytes);
-        check(seat)?;
-        let session = worker.encode(&image)?;
+        let (session, _) = worker.seen(bytes, seat, &mut |_| ())?;
         check(seat)?;
         worker.answered(&session, &question, seat)
     };

@@ -64,12 +64,9 @@ impl App {
 
     /// An answer as it may leave: words that a language model chose freely may repeat a name that it was asked with.
     pub(crate) fn answer_leaving(&self, answered: GroundedAnswer) -> GroundedAnswer {
-        if self.config().deidentifier.is_none() {
-            return answered;
-        }
         let GroundedAnswer { mut answer, grounding } = answered;
-        let mut grounding = without_words(&grounding);
-        if !is_plain(&answer) {
+        let mut grounding = self.leaving(grounding);
+        if self.config().deidentifier.is_some() && !is_plain(&answer) {
             answer.clear();
             grounding
                 .warnings

@@ -51,8 +51,7 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
     let work = move |seat: &Seat| {
         check(seat)?;
         let origin = worker.origin(&bytes, Need::Later)?;
-        let image = worker.read_image(&bytes)?;
-        let session = worker.encode(&image)?;
+        let (session, image) = worker.seen(bytes, seat, &mut |_| ())?;
         let empty = session.grounding(Vec::new());
         Ok(Arc::new(Encoded { session, film: Film::from(&image), origin, empty }))
     };

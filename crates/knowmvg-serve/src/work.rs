@@ -21,7 +21,7 @@ impl App {
     ///
     /// # Errors
     /// When it is no image that can be read.
-    pub(crate) fn read_image(&self, bytes: &[u8]) -> Result<GreyImage, Problem> {
+    fn read_image(&self, bytes: &[u8]) -> Result<GreyImage, Problem> {
         let start = Instant::now();
         // These errors quote no free text of the file.
         let image = knowmvg_dicom::read_image(bytes).map_err(|e| Problem::new(&UNREADABLE_IMAGE, e.to_string()))?;
@@ -30,7 +30,7 @@ impl App {
     }
 
     /// Encodes an image and finds its lungs.
-    pub(crate) fn encode(&self, image: &GreyImage) -> Result<Arc<Session<'static>>, Problem> {
+    fn encode(&self, image: &GreyImage) -> Result<Arc<Session<'static>>, Problem> {
         let start = Instant::now();
         let session = self.grounder().session(image);
         let session = session.map_err(|_| Problem::new(&INTERNAL, "the image could not be encoded"))?;
@@ -140,6 +140,25 @@ pub(crate) enum Step {
 }
 
 impl App {
+    /// An upload as the model sees it, and as it is.
+    ///
+    /// # Errors
+    /// When it cannot be read or encoded, or nobody waits any more.
+    pub(crate) fn seen(
+        &self,
+        bytes: Vec<u8>,
+        seat: &Seat,
+        tell: &mut dyn FnMut(Step),
+    ) -> Result<(Arc<Session<'static>>, GreyImage), Problem> {
+        check(seat)?;
+        tell(Step::Reading);
+        let image = self.read_image(&bytes)?;
+        drop(bytes);
+        check(seat)?;
+        tell(Step::Encoding);
+        Ok((self.encode(&image)?, image))
+    }
+
     /// Everything from an upload to its grounding, and what it is drawn on.
     ///
     /// # Errors
@@ -151,13 +170,7 @@ impl App {
         seat: &Seat,
         tell: &mut dyn FnMut(Step),
     ) -> Result<(Grounding, Film), Problem> {
-        check(seat)?;
-        tell(Step::Reading);
-        let image = self.read_image(&bytes)?;
-        drop(bytes);
-        check(seat)?;
-        tell(Step::Encoding);
-        let session = self.encode(&image)?;
+        let (session, image) = self.seen(bytes, seat, tell)?;
         let film = Film::from(&image);
         drop(image);
         check(seat)?;

@@ -12,7 +12,9 @@ use knowmvg_eval::{Found, Prediction, ScoredBox};
 
 use super::args::MrgArgs;
 use super::system::rescaled;
+use crate::dtype::Dtype;
 use crate::failure::{Exit, Failure};
+use crate::model_folder::ModelArgs;
 use crate::{files, model_folder};
 
 /// A corpus and the model that looks at its images.
@@ -30,7 +32,8 @@ impl Pixels {
     /// When either cannot be read.
     pub fn open(folder: &Path, args: &MrgArgs) -> Result<Self, Failure> {
         let corpus = files::open_corpus(folder)?;
-        let (_, grounder) = model_folder::load_on(args.model.as_deref(), &args.device)?;
+        let model = ModelArgs { folder: args.model.clone(), device: args.device.clone(), dtype: Dtype::Auto };
+        let (_, grounder) = model_folder::load(&model)?;
         let split = Split::from(args.split);
         let records = corpus.records.iter().filter(|record| record.split == split);
         let by_name = records.filter_map(|record| Some((name(&record.image)?, record.clone()))).collect();

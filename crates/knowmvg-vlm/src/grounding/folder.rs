@@ -53,8 +53,11 @@ impl LanguageOptions {
         }
     }
 
-    /// Checks what makes no sense, before gigabytes are read.
-    fn check(&self, device: &Device) -> Result<()> {
+    /// Whether they make sense on a device, which is known before gigabytes are read.
+    ///
+    /// # Errors
+    /// When the sampling makes no sense, or the weights are quantised ones for another device than the CPU.
+    pub fn check(&self, device: &Device) -> Result<()> {
         Sampler::new(&self.sampling).map_err(Error::Input)?;
         self.weights_on(device).map(drop)
     }
@@ -63,7 +66,7 @@ impl LanguageOptions {
 /// As [`load`], with a language model that computes and chooses its words as it is told.
 ///
 /// # Errors
-/// As [`load`], or when the sampling makes no sense, or the weights are quantised ones for another device than the CPU.
+/// As [`load`] and [`LanguageOptions::check`].
 pub fn load_as(folder: &Path, device: &Device, options: &LanguageOptions) -> Result<Grounder, LoadError> {
     options.check(device)?;
     let grounder = Grounder::load_on(folder, device)?;
@@ -98,11 +101,7 @@ pub fn language_of(folder: &Path) -> Result<PathBuf> {
 }
 
 /// Puts a language model, with what was learnt beside it in `folder`, before a decoder.
-///
-/// # Errors
-/// When a file is missing, malformed or was learnt beside another language model, or as [`load_as`].
-pub fn load_with(grounder: Grounder, folder: &Path, language: &Path, options: &LanguageOptions) -> Result<Grounder> {
-    options.check(grounder.device())?;
+fn load_with(grounder: Grounder, folder: &Path, language: &Path, options: &LanguageOptions) -> Result<Grounder> {
     let config = read_config(&folder.join(CONFIG))?;
     let grid = grounder.config().image_side / grounder.tower().config().patch_size;
     config.check(grid).map_err(|what| Error::Config { what, path: folder.join(CONFIG) })?;
@@ -118,7 +117,7 @@ pub fn load_with(grounder: Grounder, folder: &Path, language: &Path, options: &L
 /// What was learnt beside a language model and a decoder that are there already; `folder` needs no decoder of its own.
 ///
 /// # Errors
-/// As [`load_with`], and when the sizes or switches in `folder` are not `config`.
+/// When a file is missing, malformed or was learnt beside another language model, or the sizes or switches in `folder` are not `config`.
 pub fn read_learnt_for(
     folder: &Path,
     language: &Path,

@@ -34,7 +34,7 @@ mod speaker;
 
 pub use adapter::GroundingAdapter;
 pub use config::{GroundingConfig, MODEL_TYPE};
-pub use folder::{LanguageOptions, LoadError, load, load_as, load_with};
+pub use folder::{LanguageOptions, LoadError, load, load_as};
 pub use projector::Projector;
 pub use prompt::Words;
 pub use reader::LanguageReader;

@@ -13,8 +13,7 @@ pub const NO: &str = "no";
 
 /// Whether an answer has no words but those of a yes, a no or a place, so that it can say nothing else.
 pub fn is_plain(answer: &str) -> bool {
-    const WORDS: [&str; 10] = [YES, NO, "left", "right", "midline", "both", "upper", "mid", "lower", "zone"];
-    answer.split_whitespace().all(|word| WORDS.contains(&word))
+    answer.split_whitespace().all(|word| [YES, NO].contains(&word) || place::is_word(word))
 }
 
 /// What a question wants to know.

@@ -4,10 +4,19 @@ use crate::grounding::Side;
 use crate::prior::Location;
 use crate::report::Zone;
 
+const ZONE: &str = "zone";
+
 /// Side and zone in words, e.g. `left lower zone`.
 pub fn words(location: Location) -> String {
-    let zone = location.zone.map(|zone| format!("{} zone", zone_word(zone)));
+    let zone = location.zone.map(|zone| format!("{} {ZONE}", zone_word(zone)));
     location.side.map(|side| side_word(side).to_owned()).into_iter().chain(zone).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a word can stand in a place.
+pub(super) fn is_word(word: &str) -> bool {
+    const SIDES: [Side; 4] = [Side::Left, Side::Right, Side::Midline, Side::Bilateral];
+    const ZONES: [Zone; 3] = [Zone::Upper, Zone::Mid, Zone::Lower];
+    word == ZONE || SIDES.map(side_word).contains(&word) || ZONES.map(zone_word).contains(&word)
 }
 
 /// A side in a word.
